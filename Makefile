@@ -1,0 +1,57 @@
+# Chat Census: every command a person needs. `make help` lists them.
+# The environment lives in .venv and is made from requirements-dev.lock when it is missing or older than the lock.
+
+PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12 || echo python3)
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := check
+.PHONY: check help demo test lint types up down lock clean
+
+check: lint types test ## Lint, types and tests
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/.ready: requirements-dev.lock
+	@echo "Installing the environment into .venv (Python: $(PYTHON); once, about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Chat Census needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.12")'
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.lock
+	@touch $@
+
+DATA ?=
+LATENCY ?= 0.3
+
+demo: .venv/.ready ## The whole census on this machine, no AWS: make demo [DATA=file.jsonl] [LATENCY=0]
+	@$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)") --latency $(LATENCY)
+
+up: .venv/.ready ## The real Airflow UI on 127.0.0.1:8080 with everything in it
+	@$(BIN)/python -m demo.up
+
+down: .venv/.ready ## End what `make up` started
+	@$(BIN)/python -m demo.down
+
+test: .venv/.ready ## All tests
+	@echo "Running the tests ..."
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+lint: .venv/.ready ## Style of Python and SQL
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint -q include/sql && $(BIN)/cfn-lint deploy/*.yaml
+
+types: .venv/.ready ## Types of plugins/
+	@$(BIN)/mypy
+
+lock: .venv/.ready ## Resolve constraints.txt (as MWAA 3.3.1) and requirements-dev.lock (everything else on top)
+	@grep -v '^--constraint' requirements.txt > .venv/runtime.in
+	@$(BIN)/uv pip compile -q --no-header --no-annotate --strip-extras --python-version 3.12 --exclude-newer 2026-08-12 \
+		-c constraints.in .venv/runtime.in -o constraints.txt
+	@$(BIN)/uv pip compile -q --no-header --no-annotate --strip-extras --universal --python-version 3.11 --exclude-newer 2026-08-12 \
+		-c constraints.in .venv/runtime.in -o .venv/runtime.lock
+	@$(BIN)/uv pip compile -q --no-header --no-annotate --strip-extras --universal --python-version 3.11 \
+		-c .venv/runtime.lock .venv/runtime.in requirements-dev.txt -o requirements-dev.lock
+
+clean: ## Remove the demo's state (not the environment)
+	@rm -rf .local report.html
