@@ -1,0 +1,119 @@
+"""
+# Chat census
+Judges every conversation that nobody has judged yet, then refreshes the summary tables and the report.
+
+    plan → classify[segment…] → settle → export → register → summarise[table…] → publish
+
+| | |
+|---|---|
+| **What a run judges** | Scheduled and manual: everything pending. A backfill: what was created inside its interval. |
+| **Safe to rerun** | Yes. A conversation is paid for once; repeating a finished run makes 0 calls, 0 writes, 0 exports. |
+| **What it costs** | `plan` logs the most it can be. At `max_usd` a run stops cleanly; the rest waits for the next. |
+| **What readers see** | All tables of one snapshot, never a mixture; an older snapshot never replaces a newer one. |
+| **When `classify` is red** | Read its last log line, then clear the failed segments only. |
+| **When `settle` is red** | Segments failed, or too many answers were rejected: the message has the numbers. |
+| **When `export` is red** | Clear it: it attaches to the export that it began. |
+| **When `publish` is red** | Counts disagree; the old tables stay. The message names the table to clear. |
+
+Names of tables, buckets and the model are Airflow Variables (`chatcensus_…`), see docs/operations.md.
+"""
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import CronDataIntervalTimetable, Param, TaskGroup, TriggerRule, dag
+
+from chatcensus.aws.athena import sql_string
+from chatcensus.include import include_dir, read_yaml
+from chatcensus.operators.classify import ClassifySegmentOperator
+from chatcensus.operators.export import ExportTableOperator
+from chatcensus.operators.plan import PlanSegmentsOperator
+from chatcensus.operators.publish import PublishSummariesOperator
+from chatcensus.operators.register import RegisterSnapshotOperator
+from chatcensus.operators.settle import SettleRunOperator
+from chatcensus.operators.summarise import SummariseTableOperator
+from chatcensus.taxonomy import Taxonomy
+
+INCLUDE = include_dir(__file__)
+MAPPING, MODELS = INCLUDE / "table.yaml", INCLUDE / "prompts/models.yaml"
+TAXONOMY = INCLUDE / "prompts/taxonomy.yaml"
+SUMMARIES = sorted(path.stem for path in INCLUDE.glob("sql/summaries/*.sql"))
+TIMEZONE = "Asia/Tokyo"  # days are cut here, and the schedule runs here
+
+TABLE = "{{ var.value.chatcensus_table }}"
+CONTROL_TABLE = "{{ var.value.chatcensus_control_table }}"
+MODEL = "{{ var.value.chatcensus_model }}"
+SNAPSHOT_BUCKET = "{{ var.value.chatcensus_snapshot_bucket }}"
+RESULT_BUCKET = "{{ var.value.chatcensus_result_bucket }}"
+ATHENA = {
+    "database": "{{ var.value.chatcensus_database }}",
+    "workgroup": "{{ var.value.chatcensus_workgroup }}",
+}
+PARAMS = {
+    "max_usd": Param(5, type="number", minimum=0, description="Budget in USD; at it, the rest stays pending"),
+    "conversations_per_segment": Param(
+        5000, type="integer", minimum=1, maximum=100_000, description="Conversations for one mapped classify task"
+    ),
+    "in_flight": Param(
+        32, type="integer", minimum=1, maximum=256, description="Model calls that one classify task keeps under way"
+    ),
+    "max_rejection_percent": Param(
+        5, type="number", minimum=0, maximum=100, description="Fail when more of the answers than this were useless"
+    ),
+}
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 3 * * *", timezone=TIMEZONE),
+    start_date=pendulum.datetime(2026, 1, 1, tz=TIMEZONE),
+    catchup=False,
+    max_active_runs=1,
+    template_searchpath=[str(INCLUDE)],
+    user_defined_macros={"taxonomy": read_yaml(TAXONOMY, Taxonomy), "timezone": TIMEZONE},
+    user_defined_filters={"sql_string": sql_string},
+    default_args={"owner": "chatcensus", "retries": 2, "retry_delay": timedelta(minutes=5)},
+    params=PARAMS,
+    tags=["chatcensus"],
+    doc_md=__doc__,
+)
+def chat_census():
+    plan = PlanSegmentsOperator(
+        task_id="plan", table=TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
+        conversations_per_segment="{{ params.conversations_per_segment }}",
+    )
+    classify = ClassifySegmentOperator.partial(
+        task_id="classify", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
+        instructions="prompts/classify.md", taxonomy=TAXONOMY,
+        max_usd="{{ params.max_usd }}", in_flight="{{ params.in_flight }}",
+        max_active_tis_per_dagrun=4, execution_timeout=timedelta(hours=6),
+        map_index_template="{{ task.segment['name'] }}",
+    ).expand(segment=plan.output)
+    settle = SettleRunOperator(
+        task_id="settle", segments=plan.output, tallies=classify.output, control_table=CONTROL_TABLE,
+        max_rejection_percent="{{ params.max_rejection_percent }}", trigger_rule=TriggerRule.ALL_DONE,
+    )
+    export = ExportTableOperator(
+        task_id="export", dynamodb_table_name=TABLE, s3_bucket_name=SNAPSHOT_BUCKET, s3_key_prefix="exports",
+        control_table=CONTROL_TABLE,
+    )
+    register = RegisterSnapshotOperator(
+        task_id="register", snapshot=export.output, view="sql/views/evaluations.sql", mapping=MAPPING, **ATHENA
+    )
+    with TaskGroup("summarise") as summarise:
+        written = [
+            SummariseTableOperator(
+                task_id=table, query=f"sql/summaries/{table}.sql", export_id=register.output,
+                result_bucket=RESULT_BUCKET, deferrable=True, **ATHENA,
+            ).output
+            for table in SUMMARIES
+        ]
+    publish = PublishSummariesOperator(
+        task_id="publish", snapshot=export.output, written=written, control_table=CONTROL_TABLE,
+        result_bucket=RESULT_BUCKET, timezone=TIMEZONE, summaries=INCLUDE / "sql/summaries.yaml", taxonomy=TAXONOMY,
+        **ATHENA,
+    )
+
+    plan >> classify >> settle >> export >> register >> summarise >> publish
+
+
+chat_census()

@@ -1,0 +1,1 @@
+"""Adapters to AWS (boto3, never Airflow)."""

@@ -1,0 +1,64 @@
+"""Athena: run one statement and wait for it, and put values into SQL safely."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from chatcensus.errors import SetupError, SnapshotIncomplete
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+
+_PLAIN_TEXT = re.compile(r"[A-Za-z0-9_./:+-]{1,200}")
+
+
+def sql_string(value: str) -> str:
+    """
+    Return *value* as an SQL string literal; the one way in which a value enters our SQL.
+
+    Errors: SetupError for anything but letters, digits and `_ . / : + -`; ids, zones, dates and prefixes need no more.
+    """
+    if not isinstance(value, str) or not _PLAIN_TEXT.fullmatch(value):
+        raise SetupError(f"a value for SQL is 1 to 200 letters, digits and _ . / : + -, this is {value!r}")
+    return f"'{value}'"
+
+
+class Athena:
+    """One workgroup and database."""
+
+    def __init__(
+        self, client: "AthenaClient", database: str, workgroup: str, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.client, self.database, self.workgroup, self.sleep = client, database, workgroup, sleep
+
+    def rows(self, sql: str, timeout_s: float = 600) -> list[dict[str, str | None]]:
+        """
+        Run *sql* and return its rows as texts by column name, as Athena prints them.
+
+        Errors: SnapshotIncomplete when the query fails or takes longer than *timeout_s*, with Athena's own reason.
+        """
+        query_id = self.client.start_query_execution(
+            QueryString=sql, QueryExecutionContext={"Database": self.database}, WorkGroup=self.workgroup
+        )["QueryExecutionId"]
+        self._wait(query_id, timeout_s)
+        pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+        table = [
+            [cell.get("VarCharValue") for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]
+        ]
+        return [dict(zip(table[0], row, strict=True)) for row in table[1:]] if table else []  # type: ignore[arg-type]
+
+    def _wait(self, query_id: str, timeout_s: float) -> None:
+        waited, pause = 0.0, 0.1
+        while True:
+            status = self.client.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
+            if status["State"] == "SUCCEEDED":
+                return
+            if status["State"] in ("FAILED", "CANCELLED"):
+                reason = status.get("StateChangeReason", "no reason given")
+                raise SnapshotIncomplete(f"Athena query {query_id} ended {status['State']}: {reason}")
+            if waited > timeout_s:
+                self.client.stop_query_execution(QueryExecutionId=query_id)
+                raise SnapshotIncomplete(f"Athena query {query_id} took more than {timeout_s:.0f} s and was stopped")
+            self.sleep(pause)
+            waited, pause = waited + pause, min(2.0, pause * 1.5)

@@ -1,0 +1,1 @@
+"""Airflow operators: build the adapters, call the use case, translate errors."""

@@ -1,0 +1,65 @@
+"""AWS clients from an Airflow connection, and AWS's and our errors as Airflow's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from chatcensus.aws.ledger import Ledger
+from chatcensus.errors import ChatCensusError, SetupError
+
+# The one owner of retries for every service but Bedrock; MWAA's own default is `legacy`.
+_MAX_ATTEMPTS = 10
+_NO_RETRY_HELPS = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "EntityNotFoundException",
+    "ExpiredTokenException",
+    "InvalidRequestException",
+    "NoSuchBucket",
+    "PointInTimeRecoveryUnavailableException",
+    "ResourceNotFoundException",
+    "TableNotFoundException",
+    "UnrecognizedClientException",
+    "ValidationException",
+}
+
+
+def aws_client(service: str, aws_conn_id: str | None, config: Config | None = None, connections: int = 10) -> Any:
+    """Return the boto3 client of *service* with the credentials, role and Region of the Airflow connection."""
+    config = config or Config(
+        retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS}, max_pool_connections=connections
+    )
+    return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, config=config).conn
+
+
+def run_ledger(context: Context, control_table: str, aws_conn_id: str | None, max_micro_usd: int = 0) -> Ledger:
+    """Return the ledger of the run that *context* belongs to."""
+    run_id = f"{context['dag'].dag_id}/{context['run_id']}"
+    return Ledger(aws_client("dynamodb", aws_conn_id, connections=100), control_table, run_id, max_micro_usd)
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """
+    Turn what no retry can change into AirflowFailException, and the rest of our errors into AirflowException.
+
+    An AWS error is told by its code and operation alone: its message may quote the request.
+    """
+    try:
+        yield
+    except SetupError as error:
+        raise AirflowFailException(str(error)) from None
+    except ChatCensusError as error:
+        raise AirflowException(str(error)) from None
+    except ClientError as error:
+        code, operation = error.response["Error"]["Code"], error.operation_name
+        if code in _NO_RETRY_HELPS:
+            remedy = "check the names in the Airflow Variables, and the permissions of the role"
+            raise AirflowFailException(f"{operation} answered {code}: {remedy}") from None
+        raise AirflowException(f"{operation} answered {code}") from None

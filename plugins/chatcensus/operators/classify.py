@@ -1,0 +1,123 @@
+"""classify: judge one segment; mapped over the segments, never over conversations."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context, Variable
+
+from chatcensus.aws.bedrock import BedrockJudge, client_config
+from chatcensus.aws.conversation_store import ConversationStore
+from chatcensus.census import Census, Job
+from chatcensus.errors import SetupError
+from chatcensus.include import read_yaml
+from chatcensus.interval import Window
+from chatcensus.mapping import TableMapping
+from chatcensus.model_catalog import ModelCatalog
+from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.taxonomy import Taxonomy
+
+
+class ClassifySegmentOperator(BaseOperator):
+    """
+    Judge every pending conversation of one segment and return the tally.
+
+    :param segment: one element of what `plan` returned (mapped)
+    :param table: the conversation table (templated)
+    :param control_table: the table of the ledger (templated)
+    :param model: the model_id that judges (templated)
+    :param instructions: the prompt file; the rendered field is exactly what the model gets (templated)
+    :param taxonomy: file with the categories
+    :param mapping: file that says where the table keeps a conversation
+    :param models: file with the models and their prices
+    :param max_usd: the budget of the whole run; at it, the rest stays pending (templated)
+    :param in_flight: how many calls this task keeps under way (templated)
+    :param pseudonym_variable: Airflow Variable with the secret of the user pseudonyms
+    :param aws_conn_id: the Airflow connection with credentials, role and Region
+    """
+
+    template_fields: Sequence[str] = (
+        "segment",
+        "table",
+        "control_table",
+        "model",
+        "instructions",
+        "max_usd",
+        "in_flight",
+    )
+    template_ext: Sequence[str] = (".md",)
+    template_fields_renderers = {"segment": "json", "instructions": "md"}  # noqa: RUF012 - as Airflow declares it
+    ui_color = "#f9e3c4"
+
+    def __init__(
+        self,
+        *,
+        segment: Mapping[str, Any],
+        table: str,
+        control_table: str,
+        model: str,
+        instructions: str,
+        taxonomy: Path,
+        mapping: Path,
+        models: Path,
+        max_usd: str | float,
+        in_flight: str | int,
+        pseudonym_variable: str = "chatcensus_pseudonym_secret",
+        aws_conn_id: str = "aws_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.segment, self.table, self.control_table, self.model = segment, table, control_table, model
+        self.instructions, self.taxonomy, self.mapping, self.models = instructions, taxonomy, mapping, models
+        self.max_usd, self.in_flight = max_usd, in_flight
+        self.pseudonym_variable, self.aws_conn_id = pseudonym_variable, aws_conn_id
+        self._census: Census | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the tally of the segment, as plain counts."""
+        with airflow_errors():
+            self._census = self._build(context)
+            return self._census.run().as_dict()
+
+    def on_kill(self) -> None:
+        """Take nothing new; what is in flight is finished and written."""
+        if self._census:
+            self._census.stop.set()
+
+    def _build(self, context: Context) -> Census:
+        mapping = read_yaml(self.mapping, TableMapping)
+        taxonomy = read_yaml(self.taxonomy, Taxonomy)
+        model = read_yaml(self.models, ModelCatalog).model(self.model)
+        in_flight, segment = int(self.in_flight), self.segment
+        max_micro_usd = int(Decimal(str(self.max_usd)) * 1_000_000)
+        dynamodb = aws_client("dynamodb", self.aws_conn_id, connections=in_flight + 4)
+        job = Job(
+            name=segment["name"],
+            run_id=context["run_id"],
+            window=Window.from_dict(segment["window"]),
+            mapping=mapping,
+            instructions=self.instructions,
+            taxonomy=taxonomy,
+            model_id=self.model,
+            model=model,
+            pseudonym_secret=self._secret(),
+            in_flight=in_flight,
+            expected=segment["expected"],
+        )
+        bedrock = aws_client("bedrock-runtime", self.aws_conn_id, client_config(in_flight))
+        return Census(
+            job,
+            store=ConversationStore(dynamodb, self.table, mapping, segment["segment"], segment["segments"]),
+            judge=BedrockJudge(bedrock, self.model, model, taxonomy),
+            ledger=run_ledger(context, self.control_table, self.aws_conn_id, max_micro_usd),
+        )
+
+    def _secret(self) -> str:
+        secret = Variable.get(self.pseudonym_variable, default="")
+        if len(secret) < 16:
+            raise SetupError(
+                f"the Variable {self.pseudonym_variable!r} must hold a secret of at least 16 characters, it has "
+                f"{len(secret)}: without it, users could be told from their pseudonyms"
+            )
+        return str(secret)

@@ -1,0 +1,50 @@
+"""What a model call costs, in whole micro-USD."""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The tokens of one paid call, as the reply counts them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    @property
+    def all_input_tokens(self) -> int:
+        """Every token that went in, cached or not."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+
+class Price(BaseModel):
+    """USD per million tokens, in force since *since*; *source* says who says so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: str = Field(pattern=r"^\d{4}-\d\d-\d\d$")
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cache_read: Decimal = Field(ge=0)
+    cache_write: Decimal = Field(ge=0)
+    source: str
+
+
+def cost_micro_usd(usage: Usage, price: Price) -> int:
+    """
+    Return what one paid call cost, rounded up once to a whole micro-USD.
+
+    Units: *price* is USD per million tokens, which is the same number as micro-USD per token.
+    Source: https://aws.amazon.com/bedrock/pricing/; the figures stand, dated, in include/prompts/models.yaml.
+    """
+    exact = (
+        usage.input_tokens * price.input
+        + usage.output_tokens * price.output
+        + usage.cache_read_tokens * price.cache_read
+        + usage.cache_write_tokens * price.cache_write
+    )
+    return int(exact.to_integral_value(rounding=ROUND_CEILING))

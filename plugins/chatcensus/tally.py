@@ -1,0 +1,75 @@
+"""The tally: how many conversations of a segment or a run ended in which outcome, and what it cost. It must add up."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from chatcensus.errors import SnapshotIncomplete
+
+
+class Outcome(StrEnum):
+    """Everything that can happen to one conversation in a run."""
+
+    EVALUATED = "evaluated"
+    ALREADY_EVALUATED = "already_evaluated"
+    QUARANTINED = "quarantined"
+    CHANGED = "changed"
+    DELETED = "deleted"
+    LEFT_PENDING = "left_pending"
+
+
+_SUMS = ("read", "calls", "possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd")
+
+
+@dataclass
+class Tally:
+    """
+    Counts per outcome and reason, with what was paid.
+
+    Units: *cost_micro_usd* in micro-USD; *calls* counts paid calls, *possibly_paid* requests whose reply was lost.
+    """
+
+    read: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    possibly_paid: int = 0
+    throttled: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micro_usd: int = 0
+
+    @property
+    def written(self) -> int:
+        """How many evaluations were written to the table, quarantines included."""
+        return self.outcomes[Outcome.EVALUATED] + self.outcomes[Outcome.QUARANTINED]
+
+    def check(self) -> None:
+        """Raise SnapshotIncomplete with both numbers unless the outcomes add up to what was read."""
+        ended = sum(self.outcomes.values())
+        if ended != self.read:
+            raise SnapshotIncomplete(
+                f"the tally does not add up: {self.read} conversations read, {ended} ended in an outcome "
+                f"({dict(sorted(self.outcomes.items()))}); clear the classify task to read the segment again"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the tally as plain counts, for an XCom or the ledger (under 1 KB)."""
+        return {
+            "outcomes": {str(key): count for key, count in sorted(self.outcomes.items()) if count},
+            "reasons": {str(key): count for key, count in sorted(self.reasons.items()) if count},
+            **{name: getattr(self, name) for name in _SUMS},
+        }
+
+    @classmethod
+    def total(cls, tallies: Iterable[Mapping[str, Any]]) -> "Tally":
+        """Return the sum of *tallies*, each as `as_dict` gives it."""
+        total = cls()
+        for tally in tallies:
+            total.outcomes.update({key: int(count) for key, count in tally["outcomes"].items()})
+            total.reasons.update({key: int(count) for key, count in tally["reasons"].items()})
+            for name in _SUMS:
+                setattr(total, name, getattr(total, name) + int(tally[name]))
+        return total

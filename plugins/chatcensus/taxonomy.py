@@ -1,0 +1,59 @@
+"""The taxonomy: the closed list of categories a conversation can fall in."""
+
+import hashlib
+import json
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Text(BaseModel):
+    """One text in the languages of our readers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    en: str = Field(min_length=1)
+    ja: str = Field(min_length=1)
+
+
+class Category(BaseModel):
+    """One category: a key for machines, a label for readers, a definition for the model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    label: Text
+    definition: Text
+    examples: tuple[str, ...] = ()
+
+
+class Taxonomy(BaseModel):
+    """
+    The categories in the order in which the model reads them, at least two and at most twenty.
+
+    Source: more than about twenty categories cost agreement with human judges (docs/adr/0002-taxonomy.md).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    categories: tuple[Category, ...] = Field(min_length=2, max_length=20)
+
+    @field_validator("categories")
+    @classmethod
+    def _keys_are_unique(cls, categories: tuple[Category, ...]) -> tuple[Category, ...]:
+        keys = [category.key for category in categories]
+        repeated = sorted({key for key in keys if keys.count(key) > 1})
+        if repeated:
+            raise ValueError(f"a category key may stand only once, these are repeated: {', '.join(repeated)}")
+        return categories
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The category keys."""
+        return frozenset(category.key for category in self.categories)
+
+    @cached_property
+    def version(self) -> str:
+        """The first 12 hex digits of the sha256 of everything in the taxonomy."""
+        text = json.dumps(self.model_dump(), ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
