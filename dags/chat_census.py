@@ -7,7 +7,7 @@ Judges every conversation that nobody has judged yet, then refreshes the summary
 | | |
 |---|---|
 | **What a run judges** | Scheduled and manual: everything pending. A backfill: what was created inside its interval. |
-| **Safe to rerun** | Yes. A conversation is paid for once; repeating a finished run makes 0 calls, 0 writes, 0 exports. |
+| **Safe to rerun** | Yes. Each conversation is paid for once; repeating a finished run: 0 calls, 0 writes, 0 exports. |
 | **What it costs** | `plan` logs the most it can be. At `max_usd` a run stops cleanly; the rest waits for the next. |
 | **What readers see** | All tables of one snapshot, never a mixture; an older snapshot never replaces a newer one. |
 | **When `classify` is red** | Read its last log line, then clear the failed segments only. |
@@ -36,7 +36,7 @@ from chatcensus.taxonomy import Taxonomy
 
 INCLUDE = include_dir(__file__)
 MAPPING, MODELS = INCLUDE / "table.yaml", INCLUDE / "prompts/models.yaml"
-TAXONOMY = INCLUDE / "prompts/taxonomy.yaml"
+INSTRUCTIONS, TAXONOMY = "prompts/classify.md", INCLUDE / "prompts/taxonomy.yaml"
 SUMMARIES = sorted(path.stem for path in INCLUDE.glob("sql/summaries/*.sql"))
 TIMEZONE = "Asia/Tokyo"  # days are cut here, and the schedule runs here
 
@@ -78,12 +78,12 @@ PARAMS = {
 )
 def chat_census():
     plan = PlanSegmentsOperator(
-        task_id="plan", table=TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
+        task_id="plan", table=TABLE, model=MODEL, instructions=INSTRUCTIONS, mapping=MAPPING, models=MODELS,
         conversations_per_segment="{{ params.conversations_per_segment }}",
     )
     classify = ClassifySegmentOperator.partial(
         task_id="classify", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
-        instructions="prompts/classify.md", taxonomy=TAXONOMY,
+        instructions=INSTRUCTIONS, taxonomy=TAXONOMY,
         max_usd="{{ params.max_usd }}", in_flight="{{ params.in_flight }}",
         max_active_tis_per_dagrun=4, execution_timeout=timedelta(hours=6),
         map_index_template="{{ task.segment['name'] }}",

@@ -31,7 +31,7 @@ class Taxonomy(BaseModel):
     """
     The categories in the order in which the model reads them, at least two and at most twenty.
 
-    Source: more than about twenty categories cost agreement with human judges (docs/adr/0002-taxonomy.md).
+    With more, models and people agree less on which one it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -45,7 +45,7 @@ class SettleRunOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the run's tally."""
         with airflow_errors():
-            tallies = list(self.tallies or [])
+            tallies = list(self.tallies[:]) if self.tallies else []  # a slice is one request to Airflow
             tally = Tally.total(tallies)
             ledger = run_ledger(context, self.control_table, self.aws_conn_id)
             generation = int(ledger.run().get("generation", 0))

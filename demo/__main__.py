@@ -1,0 +1,116 @@
+"""
+`make demo`: the whole census on this machine, without an AWS account.
+
+It starts the local AWS, creates the stack that a user would deploy, loads conversations, runs the DAG `chat_census` in
+a real Airflow, and prints what came out. The state stays in `.local/demo`: a second run finds everything judged.
+"""
+
+import argparse
+import hashlib
+import locale
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from demo.airflow_home import REPOSITORY, VARIABLES, airflow_environment
+from demo.load import Conversation, Loaded, UnreadableFile, load_conversations, read_conversations, shipped
+from demo.local_aws_process import local_aws
+from demo.outcome import TEXTS, print_outcome, read_outcome, save_report
+from demo.progress import AirflowStopped, Step, local_airflow
+from demo.up import NotStarted, free_port, only_one
+
+STATE = REPOSITORY / ".local" / "demo"
+DAG_ID = "chat_census"
+
+
+def main() -> int:
+    """Run the demo; 0 when the census is complete and its numbers agree."""
+    options = _arguments()
+    say = _speaker(options.language)
+    started = time.monotonic()
+    say("title")
+    try:
+        loaded = read_conversations(options.data) if options.data else Loaded(shipped())
+        _report_bad_lines(loaded, say)
+        state = STATE / _state_name(options.data)
+        state.mkdir(parents=True, exist_ok=True)
+        with only_one(state):
+            return _census(options, state, loaded.conversations, say, started)
+    except (UnreadableFile, NotStarted, AirflowStopped) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _census(
+    options: argparse.Namespace,
+    state: Path,
+    conversations: list[Conversation],
+    say: Callable[..., None],
+    started: float,
+) -> int:
+    endpoint_url = f"http://127.0.0.1:{free_port()}"
+    run_id = f"demo__{datetime.now(UTC).strftime('%Y-%m-%dT%H-%M-%S')}"
+    log = state / "airflow.log"
+    environment = airflow_environment(state / "airflow", endpoint_url, VARIABLES)
+    with local_aws(endpoint_url, state, options.latency), local_airflow(environment, log) as airflow:
+        say("aws")
+        new = load_conversations(endpoint_url, conversations)
+        say("loaded", total=len(conversations), new=new)
+        say("airflow")
+        run_state = airflow.run_dag(DAG_ID, {}, run_id, _print_step)
+        if run_state != "success":
+            say("failed", state=run_state, log=log)
+            return 1
+        outcome = read_outcome(endpoint_url, run_id)
+        save_report(endpoint_url, options.report)
+    print_outcome(outcome, options.language)
+    say("done", report=options.report, seconds=time.monotonic() - started)
+    return 0 if outcome.is_equal else 1
+
+
+def _print_step(step: Step) -> None:
+    if step.state == "progress":
+        if step.task_id == "classify":
+            print(f"      {step.note}", flush=True)
+    elif step.state != "started":
+        name = f"{step.task_id} {step.label}".strip()
+        print(f"  {name:<42} {step.state:<12} {step.seconds:5.1f} s  {step.note}".rstrip(), flush=True)
+
+
+def _report_bad_lines(loaded: Loaded, say: Callable[..., None]) -> None:
+    for number, problem in loaded.bad_lines[:20]:
+        say("bad_line", number=number, problem=problem)
+    if loaded.bad_lines:
+        count = len(loaded.bad_lines)
+        say("bad_lines", count=count, total=count + len(loaded.conversations))
+
+
+def _state_name(data: Path | None) -> str:
+    """Return the name of the folder that keeps the state of one data file: another file, another table."""
+    return f"{data.stem}-{hashlib.sha256(str(data).encode()).hexdigest()[:8]}" if data else "shipped"
+
+
+def _speaker(language: str) -> Callable[..., None]:
+    def say(key: str, **values: object) -> None:
+        print(TEXTS[language][key].format(**values), flush=True)
+
+    return say
+
+
+def _arguments() -> argparse.Namespace:
+    spoken = (locale.getlocale()[0] or "en").lower()
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--data", type=Path, help="conversations of your own, see docs/conversations-file.md")
+    parser.add_argument("--latency", type=float, default=0.3, help="median seconds that the stand-in takes for a call")
+    parser.add_argument("--language", choices=sorted(TEXTS), default="ja" if spoken.startswith("ja") else "en")
+    parser.add_argument("--report", type=Path, default=REPOSITORY / "report.html", help="where the report is written")
+    options = parser.parse_args()
+    if options.data:
+        options.data = options.data.resolve()
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

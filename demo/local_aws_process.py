@@ -1,0 +1,48 @@
+"""The local AWS as a child process that ends with its parent, however the parent ends."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from demo.airflow_home import REPOSITORY
+from demo.up import NotStarted
+
+START_PATIENCE_S = 60
+
+
+@contextmanager
+def local_aws(endpoint_url: str, state: Path, latency_s: float) -> Iterator[None]:
+    """
+    Run the local AWS at *endpoint_url*, with its data in *state*, until the block ends.
+
+    Raises: NotStarted with the place of its log.
+    """
+    ready, log = state / "aws.ready", state / "aws.log"
+    ready.unlink(missing_ok=True)
+    command = [
+        sys.executable,
+        "-m",
+        "local_aws",
+        "--port",
+        endpoint_url.rsplit(":", 1)[1],
+        "--data",
+        str(state / "aws"),
+    ]
+    command += ["--latency", str(latency_s), "--ready-file", str(ready), "--until-stdin-closes"]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + START_PATIENCE_S
+        while not ready.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise NotStarted(f"The local AWS did not start; its log is {log}")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()

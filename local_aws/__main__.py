@@ -1,0 +1,69 @@
+"""`python -m local_aws`: the local AWS as a process of its own."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from local_aws.server import REGION, LocalAws, Settings
+
+log = logging.getLogger("local_aws")
+
+
+def main() -> int:
+    options = _arguments()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stopped = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stopped.set())
+    if options.ready_file:
+        options.ready_file.unlink(missing_ok=True)
+    try:
+        aws = LocalAws(
+            Settings(
+                host=options.host,
+                port=options.port,
+                data=options.data,
+                latency_s=options.latency,
+                seed=options.seed,
+                region=options.region,
+            )
+        ).start()
+    except RuntimeError as error:
+        print(error, file=sys.stderr)  # noqa: T201  the one message a person at a terminal gets
+        return 1
+    if options.ready_file:
+        # Renamed into place: whoever sees the file sees the whole address.
+        draft = options.ready_file.with_name(options.ready_file.name + ".draft")
+        draft.write_text(aws.endpoint_url)
+        draft.replace(options.ready_file)
+    log.info("local AWS at %s, %s stored changes replayed", aws.endpoint_url, aws.replayed)
+    if options.until_stdin_closes:
+        threading.Thread(target=_set_at_end_of_stdin, args=(stopped,), daemon=True).start()
+    stopped.wait()
+    aws.stop()
+    return 0
+
+
+def _set_at_end_of_stdin(stopped: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stopped.set()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local_aws", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=4566, help="0 takes any free port; see --ready-file")
+    parser.add_argument("--data", type=Path, help="directory that keeps the state across restarts")
+    parser.add_argument("--latency", type=float, default=0.3, help="median seconds of a model call, 0 for none")
+    parser.add_argument("--seed", type=int, default=1, help="of the latency's random numbers")
+    parser.add_argument("--region", default=REGION, help="Region of the server's own calls")
+    parser.add_argument("--ready-file", type=Path, help="gets the address once the server answers")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started it")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Function calls: which kind of function a name is, and the clauses (DISTINCT, FILTER, OVER …) around a call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from local_aws.athena import json_values, lambdas, scalars
+from local_aws.athena.aggregates import AGGREGATES, WINDOW_ONLY, Clauses
+from local_aws.athena.casts import cast
+from local_aws.athena.coercion import boolean
+from local_aws.athena.failures import StatementError, Unsupported
+from local_aws.athena.scalars import WHITE_SPACE, concat_two, substr
+from local_aws.athena.scope import Expression, Scope
+from local_aws.athena.types import JSON, Type
+
+if TYPE_CHECKING:
+    from local_aws.athena.expressions import ExpressionCompiler
+
+__all__ = ["WHITE_SPACE", "call", "concat_two", "json_cast", "substr"]
+
+
+def json_cast(compiler: ExpressionCompiler, value: Expression, kind: Type) -> Expression:
+    """Return a CAST, by way of JSON where one side is JSON."""
+    if value.type != kind and JSON in (value.type, kind) and value.type.name != "unknown":
+        return json_values.cast_json(compiler.queries.helpers, value, kind)
+    return cast(value, kind)
+
+
+def call(compiler: ExpressionCompiler, node: exp.Expression, scope: Scope) -> Expression:
+    """
+    Return a function call with its clauses.
+
+    Raises: Unsupported for functions that are not listed, StatementError for misused ones.
+    """
+    outer = node
+    window = node if isinstance(node, exp.Window) else None
+    node = node.this if window else node
+    nulls = node if isinstance(node, exp.IgnoreNulls | exp.RespectNulls) else None
+    node = node.this if nulls else node
+    where = node if isinstance(node, exp.Filter) else None
+    node = node.this if where else node
+    if not isinstance(node, exp.Anonymous) or not isinstance(node.this, str):
+        raise Unsupported(f"{node.key.upper()} with a window, filter or null treatment")
+    name = node.this.lower()
+    is_aggregate = name in AGGREGATES or name in WINDOW_ONLY
+    if not is_aggregate:
+        if outer is not node:
+            raise Unsupported(f"{name}() with OVER, FILTER or IGNORE NULLS")
+        return _plain(compiler, name, node, scope)
+    return _aggregate(compiler, name, node, (window, nulls, where), scope)
+
+
+def _plain(compiler: ExpressionCompiler, name: str, node: exp.Anonymous, scope: Scope) -> Expression:
+    if any(isinstance(part, exp.Star | exp.Distinct | exp.Order) for part in node.expressions):
+        raise Unsupported(f"{name}() with *, DISTINCT or ORDER BY")
+    if name in lambdas.LAMBDAS:
+        return lambdas.LAMBDAS[name](compiler, node.expressions, scope)
+    if any(isinstance(part, exp.Lambda) for part in node.expressions):
+        raise Unsupported(f"{name}() with a lambda")
+    if name in ("now", "current_timestamp", "localtimestamp", "current_date"):
+        if node.expressions:
+            raise Unsupported(f"{name}(precision)")
+        return compiler.queries.moment(node, {"current_timestamp": "now", "current_date": "date"}.get(name, name))
+    arguments = [compiler.compile(part, scope) for part in node.expressions]
+    if name in json_values.FUNCTIONS:
+        return json_values.FUNCTIONS[name](arguments)
+    if name == "grouping":
+        if scope.clause:
+            raise StatementError("INVALID_FUNCTION_ARGUMENT", f"grouping() is not allowed in {scope.clause}")
+        return Expression(f"CAST(grouping({', '.join(value.sql for value in arguments)}) AS INTEGER)", Type("integer"))
+    function = scalars.SCALARS.get(name)
+    if function is None:
+        raise Unsupported(f"function {name}()")
+    least, most = function.arity
+    if not least <= len(arguments) <= most:
+        raise StatementError("FUNCTION_NOT_FOUND", f"Unexpected parameters for function {name}: {len(arguments)} given")
+    return function.translate(arguments)
+
+
+def _aggregate(compiler, name: str, node: exp.Anonymous, around: tuple, scope: Scope) -> Expression:  # noqa: ANN001
+    window, nulls, where = around
+    if scope.clause:
+        raise StatementError("EXPRESSION_NOT_SCALAR", f"{scope.clause} cannot contain aggregations or window functions: {name}")
+    if window is None and name in WINDOW_ONLY:
+        raise StatementError("MISSING_OVER", f"Window function {name} requires OVER")
+    # Inside an aggregate there are no aggregates, inside a window function there may be.
+    inner = scope.with_clause("an argument of an aggregation") if window is None else scope
+    parts, is_distinct, order = list(node.expressions), False, None
+    if parts and isinstance(parts[-1], exp.Order):
+        order = parts.pop()
+        parts.append(order.this)
+    if len(parts) == 1 and isinstance(parts[0], exp.Distinct):
+        is_distinct, parts = True, parts[0].expressions
+    if is_distinct and window is not None:
+        raise StatementError("NOT_SUPPORTED", "DISTINCT in window function parameters is not supported")
+    arguments = [] if parts and isinstance(parts[0], exp.Star) else [compiler.compile(part, inner) for part in parts]
+    condition = boolean(compiler.compile(where.expression.this, inner), "FILTER") if where else None
+    clauses = Clauses(
+        is_distinct=is_distinct,
+        order=_order(compiler, order, inner) if order else "",
+        condition=condition,
+        nulls=" IGNORE NULLS" if isinstance(nulls, exp.IgnoreNulls) else "",
+        over=_over(compiler, window, scope) if window else "",
+    )
+    if window:
+        scope.block.has_window = True
+    else:
+        scope.block.has_aggregate = True
+    return replace((AGGREGATES.get(name) or WINDOW_ONLY[name])(clauses, arguments, bool(parts) and not arguments), constant=None)
+
+
+def _order(compiler: ExpressionCompiler, node: exp.Order, scope: Scope) -> str:
+    return "ORDER BY " + ", ".join(ordering(compiler, part, scope) for part in node.expressions)
+
+
+def ordering(compiler: ExpressionCompiler, node: exp.Ordered, scope: Scope) -> str:
+    """Return one ORDER BY term; NULLs come last in both directions unless the statement says otherwise."""
+    value = compiler.compile(node.this, scope)
+    return sort_text(value, node)
+
+
+def sort_text(value: Expression, node: exp.Ordered) -> str:
+    """Return *value* with direction and place of NULLs."""
+    if value.type.name in ("map", "row", "array", "json"):
+        raise Unsupported(f"ORDER BY of {value.type}")
+    direction = "DESC" if node.args.get("desc") else "ASC"
+    return f"{value.instant or value.sql} {direction} NULLS {'FIRST' if node.args.get('nulls_first') else 'LAST'}"
+
+
+def _over(compiler: ExpressionCompiler, node: exp.Window, scope: Scope) -> str:
+    extra = [key for key, part in node.args.items() if part and key not in ("this", "partition_by", "order", "spec", "over")]
+    if extra:
+        raise Unsupported(f"OVER with {extra[0]}")
+    parts: list[str] = []
+    if node.args.get("partition_by"):
+        keys = [compiler.compile(part, scope) for part in node.args["partition_by"]]
+        parts.append("PARTITION BY " + ", ".join(value.instant or value.sql for value in keys))
+    if node.args.get("order"):
+        parts.append(_order(compiler, node.args["order"], scope))
+    spec = node.args.get("spec")
+    if spec:
+        parts.append(_frame(spec))
+    return f" OVER ({' '.join(parts)})"
+
+
+def _frame(spec: exp.WindowSpec) -> str:
+    kind = str(spec.args.get("kind") or "").upper()
+    if kind not in ("ROWS", "RANGE") or spec.args.get("exclude"):
+        raise Unsupported(f"window frame {kind} with EXCLUDE" if spec.args.get("exclude") else f"window frame {kind}")
+    start = _bound(spec.args.get("start"), spec.args.get("start_side"), kind)
+    if not spec.args.get("end"):
+        return f"{kind} {start}"
+    return f"{kind} BETWEEN {start} AND {_bound(spec.args['end'], spec.args.get('end_side'), kind)}"
+
+
+def _bound(value: exp.Expression | str | None, side: str | None, kind: str) -> str:
+    if isinstance(value, str):
+        text = value.upper()
+        if text == "CURRENT ROW":
+            return text
+        if text == "UNBOUNDED" and side:
+            return f"UNBOUNDED {side.upper()}"
+    if isinstance(value, exp.Literal) and value.is_int and side and kind == "ROWS":
+        return f"{int(value.this)} {side.upper()}"
+    raise Unsupported("window frame bound that is no whole number of rows")
+
+

@@ -1,0 +1,201 @@
+"""The Glue catalog as SQL sees it: tables with their columns and partitions, and views as stored by Athena."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from local_aws.athena.failures import StatementError, Unsupported
+from local_aws.athena.parsing import parse_query
+from local_aws.athena.queries import Column, QueryCompiler, Relation
+from local_aws.athena.scope import Origin
+from local_aws.athena.types import Type, from_hive, hive_name, trino_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CATALOG = "awsdatacatalog"
+_VIEW_PREFIX, _VIEW_SUFFIX = "/* Presto View: ", " */"
+
+
+@dataclass(frozen=True)
+class TableName:
+    """A table's place: database and name, both in lower case as Glue keeps them."""
+
+    database: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{CATALOG}.{self.database}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A Glue table: data columns, then partition keys, each with its Trino type."""
+
+    name: TableName
+    columns: tuple[tuple[str, Type], ...]
+    partition_keys: tuple[tuple[str, Type], ...]
+    glue: dict[str, Any] = field(hash=False, compare=False)
+
+    @property
+    def location(self) -> str:
+        """Return the S3 URI of an unpartitioned table's folder."""
+        return self.glue["StorageDescriptor"]["Location"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One mention of a table in a statement."""
+
+    number: int
+    table: Table
+
+
+class Catalog:
+    """Resolve names for one statement; *scans* collects the tables it reads."""
+
+    def __init__(self, glue: Any, database: str | None) -> None:
+        self._glue = glue
+        self._database = database
+        self._views: list[TableName] = []
+        self.scans: list[Scan] = []
+
+    def name(self, parts: list[str]) -> TableName:
+        """
+        Return the full name of [catalog.][database.]table.
+
+        Raises: StatementError without a database, Unsupported for other catalogs and information_schema.
+        """
+        lowered = [part.lower() for part in parts]
+        if len(lowered) == 3 and lowered[0] not in (CATALOG, "hive"):
+            raise Unsupported(f"catalog {parts[0]!r}")
+        database = lowered[-2] if len(lowered) > 1 else self._database
+        if database is None:
+            raise StatementError("MISSING_SCHEMA_NAME", "Schema must be specified when session schema is not set")
+        if database == "information_schema" or "$" in lowered[-1]:
+            raise Unsupported(f"{database}.{lowered[-1]}")
+        return TableName(database.lower(), lowered[-1])
+
+    def find(self, name: TableName) -> dict[str, Any] | None:
+        """Return Glue's record of a table or view, None when there is none."""
+        try:
+            return self._glue.get_table(DatabaseName=name.database, Name=name.name)["Table"]
+        except ClientError as problem:
+            if problem.response["Error"]["Code"] == "EntityNotFoundException":
+                return None
+            raise
+
+    def relation(self, compiler: QueryCompiler, parts: list[str]) -> Relation:
+        """Return a table or view as a relation."""
+        name = self.name(parts)
+        glue = self.find(name)
+        if glue is None:
+            raise StatementError("TABLE_NOT_FOUND", f"Table '{name}' does not exist")
+        if glue.get("TableType") == "VIRTUAL_VIEW":
+            return self._view(compiler, name, glue)
+        scan = Scan(len(self.scans), read_table(name, glue))
+        self.scans.append(scan)
+        keys = {key for key, _ in scan.table.partition_keys}
+        columns = tuple(
+            Column(label, kind, Origin(scan.number, label) if label in keys else None)
+            for label, kind in scan.table.columns + scan.table.partition_keys
+        )
+        return Relation(f"SELECT * FROM scan_{scan.number}", columns, scan=scan.number)
+
+    def _view(self, compiler: QueryCompiler, name: TableName, glue: dict[str, Any]) -> Relation:
+        if name in self._views:
+            raise StatementError("INVALID_VIEW", f"View '{name}' is recursive")
+        if len(self._views) > 20:
+            raise Unsupported("views nested deeper than 20")
+        definition = decode_view(glue)
+        self._views.append(name)
+        database, self._database = self._database, definition.get("schema") or name.database
+        try:
+            relation = QueryCompiler(compiler.context).compile(parse_query(definition["originalSql"]))
+        finally:
+            self._views.pop()
+            self._database = database
+        stored = [(column["name"], column["type"]) for column in definition["columns"]]
+        actual = [(column.name, trino_name(column.type)) for column in relation.columns]
+        if [(label.lower(), kind) for label, kind in stored] != [((label or "").lower(), kind) for label, kind in actual]:
+            raise StatementError("VIEW_IS_STALE", f"View '{name}' is stale or in invalid state; it must be re-created")
+        return relation
+
+
+def read_table(name: TableName, glue: dict[str, Any]) -> Table:
+    """
+    Return a Glue table with Trino types.
+
+    Raises: Unsupported for Iceberg and other open table formats, and for partition projection.
+    """
+    parameters = {key.lower(): str(text).lower() for key, text in (glue.get("Parameters") or {}).items()}
+    if parameters.get("table_type") in ("iceberg", "delta", "hudi") or "spark.sql.sources.provider" in parameters:
+        raise Unsupported(f"table format of {name}")
+    if parameters.get("projection.enabled") == "true":
+        raise Unsupported(f"partition projection of {name}")
+    if parameters.get("skip.header.line.count", "0") != "0":
+        raise Unsupported(f"skip.header.line.count of {name}")
+    columns = _columns(glue["StorageDescriptor"].get("Columns") or [])
+    return Table(name, columns, _columns(glue.get("PartitionKeys") or []), glue)
+
+
+def _columns(columns: list[dict[str, Any]]) -> tuple[tuple[str, Type], ...]:
+    return tuple((column["Name"].lower(), from_hive(column["Type"])) for column in columns)
+
+
+def decode_view(glue: dict[str, Any]) -> dict[str, Any]:
+    """Return what Athena keeps of a view: originalSql, catalog, schema, columns."""
+    text = glue.get("ViewOriginalText") or ""
+    if not (text.startswith(_VIEW_PREFIX) and text.endswith(_VIEW_SUFFIX)):
+        raise Unsupported(f"view {glue['Name']!r} that is no Presto view")
+    try:
+        return json.loads(base64.b64decode(text[len(_VIEW_PREFIX) : -len(_VIEW_SUFFIX)]))
+    except ValueError as problem:
+        raise StatementError("INVALID_VIEW", f"View {glue['Name']!r} cannot be read") from problem
+
+
+def view_input(name: TableName, sql: str, relation: Relation, hive_type: Callable[[Type], str]) -> dict[str, Any]:
+    """
+    Return the TableInput of a view, in the form Athena stores.
+
+    Raises: StatementError for columns without a name or with one name twice.
+    """
+    labels = [(column.name or "").lower() for column in relation.columns]
+    if "" in labels:
+        raise StatementError("MISSING_COLUMN_NAME", f"Column name not specified at position {labels.index('') + 1}")
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice:
+        raise StatementError("DUPLICATE_COLUMN_NAME", f"Column name '{twice}' specified more than once")
+    columns = [{"name": label, "type": trino_name(column.type)} for label, column in zip(labels, relation.columns, strict=True)]
+    definition = {"originalSql": sql, "catalog": CATALOG, "schema": name.database, "columns": columns}
+    encoded = base64.b64encode(json.dumps(definition, ensure_ascii=False).encode()).decode()
+    return {
+        "Name": name.name,
+        "TableType": "VIRTUAL_VIEW",
+        "Parameters": {"presto_view": "true", "comment": "Presto View"},
+        "PartitionKeys": [],
+        "ViewOriginalText": f"{_VIEW_PREFIX}{encoded}{_VIEW_SUFFIX}",
+        "ViewExpandedText": "/* Presto View */",
+        "StorageDescriptor": {
+            "Columns": [
+                {"Name": label, "Type": hive_type(column.type)} for label, column in zip(labels, relation.columns, strict=True)
+            ],
+            "Location": "",
+            "SerdeInfo": {},
+        },
+    }
+
+
+def view_column_type(kind: Type) -> str:
+    """Return the type Glue shows for a view's column; what Hive lacks is shown as a string."""
+
+
+    try:
+        return hive_name(kind)
+    except StatementError:
+        return "timestamp" if kind.name == "timestamp with time zone" else "string"

@@ -1,0 +1,184 @@
+"""
+Statement text to syntax tree, as strictly as Trino's own grammar.
+
+sqlglot reads more than Trino does (trailing commas, `::`, LIMIT before OFFSET, …) and gives many functions a meaning of
+its own. Here every function stays a plain name, and what Trino's grammar refuses is refused on the tokens.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.dialects.trino import Trino
+from sqlglot.errors import SqlglotError
+from sqlglot.parsers.trino import TrinoParser
+from sqlglot.tokens import Token, TokenType
+
+from local_aws.athena.failures import SyntaxRejection, Unsupported
+
+MAX_STATEMENT_BYTES = 262_144
+_SPECIAL_FORMS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING")
+_NO_TRINO_TOKENS = {
+    TokenType.DCOLON: "'::'", TokenType.ILIKE: "ILIKE", TokenType.RLIKE: "RLIKE", TokenType.GLOB: "GLOB",
+    TokenType.QUALIFY: "QUALIFY", TokenType.DIV: "DIV", TokenType.CARET: "'^'",
+    TokenType.AMP: "'&'", TokenType.PIPE: "'|'", TokenType.TILDE: "'~'", TokenType.NULLSAFE_EQ: "'<=>'",
+    TokenType.DSTAR: "'**'", TokenType.COLON_EQ: "':='", TokenType.HASH: "'#'",
+}  # fmt: skip
+# Literals such as DECIMAL '1.5' reach the tree as casts, which mean something else.
+_TYPED_LITERALS = {"date", "timestamp"}
+_WORDS_BEFORE_STRING = {
+    "interval", "like", "escape", "select", "when", "then", "else", "and", "or", "not", "in", "by", "between", "to",
+    "zone", "from", "values", "location", "serde", "on", "case", "distinct", "all", "having", "where", "both",
+    "leading", "trailing", "comment",
+}  # fmt: skip
+
+
+class _StrictDialect(Trino):
+    INDEX_OFFSET = 0
+
+    class Parser(TrinoParser):
+        FUNCTIONS = {}  # noqa: RUF012 - sqlglot's own way to configure a dialect
+        FUNCTION_PARSERS = {name: TrinoParser.FUNCTION_PARSERS[name] for name in _SPECIAL_FORMS}  # noqa: RUF012
+
+
+@dataclass(frozen=True)
+class Unload:
+    """UNLOAD (query) TO location WITH (properties); names of properties in lower case."""
+
+    query: exp.Expression
+    location: str
+    properties: dict[str, str]
+
+
+def parse_statement(text: str) -> exp.Expression | Unload:
+    """
+    Return the one statement in *text*.
+
+    Raises: SyntaxRejection where Athena's grammar says no; Unsupported for statements only this engine lacks.
+    """
+    tokens = _tokens(text)
+    if not tokens:
+        raise SyntaxRejection("the statement is empty")
+    if any(token.token_type == TokenType.SEMICOLON for token in tokens):
+        raise SyntaxRejection("Only one sql statement is allowed")
+    _refuse_by_tokens(tokens, text)
+    first = tokens[0].text.lower()
+    if first == "unload":
+        return _parse_unload(tokens, text)
+    if first in ("show", "describe", "desc", "explain", "msck", "alter", "merge", "delete", "update", "optimize",
+                 "vacuum", "prepare", "execute", "deallocate", "analyze", "truncate"):  # fmt: skip
+        raise Unsupported(f"statement {first.upper()}")
+    if first not in ("select", "with", "values", "(", "create", "drop", "insert", "table"):
+        raise SyntaxRejection(f"line 1:1: mismatched input {first[:40]!r}")
+    return _parse(text)
+
+
+def parse_query(text: str) -> exp.Expression:
+    """Return the tree of one query, such as a view's text."""
+    tree = parse_statement(text)
+    if not isinstance(tree, exp.Query | exp.Values):
+        raise SyntaxRejection("a query is expected")
+    return tree
+
+
+def _tokens(text: str) -> list[Token]:
+    try:
+        tokens = list(_StrictDialect().tokenize(text))
+    except SqlglotError as problem:
+        raise SyntaxRejection("the text cannot be read as SQL tokens") from problem
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+        tokens.pop()
+    return tokens
+
+
+def _parse(text: str) -> exp.Expression:
+    sqlglot_log = logging.getLogger("sqlglot")
+    level = sqlglot_log.level
+    sqlglot_log.setLevel(logging.CRITICAL)  # it would quote the statement in a warning
+    try:
+        trees = [tree for tree in _StrictDialect().parse(text) if tree is not None]
+    except (SqlglotError, RecursionError, ValueError) as problem:
+        line = getattr(problem, "errors", None) or [{}]
+        where = f"line {line[0].get('line', 1)}:{line[0].get('col', 1)}"
+        raise SyntaxRejection(f"{where}: mismatched input") from problem
+    finally:
+        sqlglot_log.setLevel(level)
+    if len(trees) != 1:
+        raise SyntaxRejection("Only one sql statement is allowed")
+    return trees[0]
+
+
+def _refuse_by_tokens(tokens: list[Token], text: str) -> None:
+    is_ddl = tokens[0].text.lower() in ("create", "drop")
+    limits: set[int] = set()
+    depth = 0
+    for index, token in enumerate(tokens):
+        after = tokens[index + 1] if index + 1 < len(tokens) else None
+        where = f"line {token.line}:{token.col}"
+        if token.token_type in _NO_TRINO_TOKENS:
+            raise SyntaxRejection(f"{where}: mismatched input {_NO_TRINO_TOKENS[token.token_type]}")
+        if token.token_type == TokenType.PLACEHOLDER:
+            raise Unsupported("execution parameters '?'")
+        if token.text == "`" and not is_ddl:
+            raise SyntaxRejection(f"{where}: backquoted identifiers are not supported; use double quotes")
+        if token.text == "==":
+            raise SyntaxRejection(f"{where}: mismatched input '=='")
+        if token.token_type == TokenType.COMMA and (after is None or after.text.lower() in ("from", ")", "where", "group", "order")):
+            raise SyntaxRejection(f"{where}: mismatched input ',' before {after.text if after else 'the end'!r}")
+        if token.token_type == TokenType.STRING and after is not None and after.token_type == TokenType.STRING:
+            raise SyntaxRejection(f"{where}: mismatched input: two texts in a row")
+        if after is not None and after.token_type == TokenType.STRING and token.token_type not in (TokenType.IDENTIFIER,):
+            _refuse_typed_literal(token, text)
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if token.token_type == TokenType.LIMIT:
+            limits.add(depth)
+        if token.token_type == TokenType.OFFSET and depth in limits:
+            raise SyntaxRejection(f"{where}: mismatched input 'OFFSET'; OFFSET stands before LIMIT")
+        if token.text == ")":
+            limits.discard(depth + 1)
+
+
+def _refuse_typed_literal(token: Token, text: str) -> None:
+    word = token.text.lower()
+    is_word = re.fullmatch(r"[a-z_][a-z0-9_]*", word) and token.token_type != TokenType.STRING
+    if is_word and word not in _TYPED_LITERALS and word not in _WORDS_BEFORE_STRING and text[token.end] != '"':
+        raise Unsupported(f"literal {token.text.upper()} '…'")
+
+
+def _parse_unload(tokens: list[Token], text: str) -> Unload:
+    if len(tokens) < 2 or tokens[1].text != "(":
+        raise SyntaxRejection("UNLOAD needs a query in parentheses")
+    depth, close = 0, None
+    for index, token in enumerate(tokens[1:], start=1):
+        depth += {"(": 1, ")": -1}.get(token.text, 0) if token.token_type != TokenType.STRING else 0
+        if depth == 0:
+            close = index
+            break
+    if close is None:
+        raise SyntaxRejection("UNLOAD: a parenthesis is not closed")
+    inner = text[tokens[1].end + 1 : tokens[close].start]
+    rest = tokens[close + 1 :]
+    if len(rest) < 2 or rest[0].text.lower() != "to" or rest[1].token_type != TokenType.STRING:
+        raise SyntaxRejection("UNLOAD needs TO 's3://…'")
+    properties = _unload_properties(rest[2:])
+    return Unload(query=parse_query(inner), location=rest[1].text, properties=properties)
+
+
+def _unload_properties(tokens: list[Token]) -> dict[str, str]:
+    if not tokens:
+        raise SyntaxRejection("UNLOAD needs WITH (format = '…')")
+    if tokens[0].text.lower() != "with" or len(tokens) < 3 or tokens[1].text != "(" or tokens[-1].text != ")":
+        raise SyntaxRejection("UNLOAD: expected WITH (…)")
+    inside = tokens[2:-1]
+    properties: dict[str, str] = {}
+    for index in range(0, len(inside), 4):
+        part = inside[index : index + 4]
+        if len(part) < 3 or part[1].text != "=" or (len(part) == 4 and part[3].text != ","):
+            raise SyntaxRejection("UNLOAD: expected property = 'value'")
+        if part[2].token_type not in (TokenType.STRING, TokenType.NUMBER):
+            raise Unsupported(f"UNLOAD property {part[0].text.lower()}")
+        properties[part[0].text.lower()] = part[2].text
+    return properties

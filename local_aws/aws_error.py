@@ -1,0 +1,15 @@
+"""The one error our own handlers raise: it becomes the error reply that botocore expects."""
+
+
+class AwsError(Exception):
+    """
+    Say no the way AWS does.
+
+    Shape: *code* as in the service's API model (`ValidationException`), *status* an HTTP status.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status

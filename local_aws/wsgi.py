@@ -1,0 +1,147 @@
+"""One HTTP request and one reply as plain values, so that they can be stored, repeated and dispatched."""
+
+import json
+import re
+from dataclasses import dataclass
+from html import escape
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wsgi import get_input_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from local_aws.aws_error import AwsError
+
+_KEPT = re.compile(
+    r"HTTP_.*|CONTENT_TYPE|REQUEST_METHOD|PATH_INFO|QUERY_STRING|SCRIPT_NAME|SERVER_.*|RAW_URI|REQUEST_URI|moto\..*"
+)
+# A session token is a credential, not a part of the request; the body is no longer chunked once it has been read.
+_DROPPED = {"HTTP_X_AMZ_SECURITY_TOKEN", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"}
+_REGION = re.compile(r"Credential=[^/]*/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Hold what a service needs of one WSGI request: the text part of its environ and the whole body."""
+
+    environ: dict[str, Any]
+    body: bytes
+
+    @classmethod
+    def read(cls, environ: dict[str, Any]) -> "Request":
+        """Read the request off the wire, chunked or not."""
+        body = get_input_stream(environ, safe_fallback=True).read()
+        kept = {key: value for key, value in environ.items() if _KEPT.fullmatch(key) and key not in _DROPPED}
+        return cls(kept, body)
+
+    @classmethod
+    def for_target(cls, target: str, body: dict[str, Any], service: str, region: str) -> "Request":
+        """Make a request of the JSON protocol as an SDK would, for calls that never leave this process."""
+        scope = f"local/20260101/{region}/{service}/aws4_request"
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "SCRIPT_NAME": "",
+            "PATH_INFO": "/",
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+            "HTTP_X_AMZ_TARGET": target,
+            "CONTENT_TYPE": "application/x-amz-json-1.0",
+        }
+        return cls(environ, json.dumps(body).encode())
+
+    @property
+    def method(self) -> str:
+        return str(self.environ["REQUEST_METHOD"])
+
+    @property
+    def path(self) -> str:
+        return str(self.environ.get("PATH_INFO", "/")).encode("latin-1").decode("utf-8", "replace")
+
+    @property
+    def target(self) -> str:
+        """The operation of the JSON protocol, such as `DynamoDB_20120810.Scan`; empty for other protocols."""
+        return str(self.environ.get("HTTP_X_AMZ_TARGET", ""))
+
+    @property
+    def region(self) -> str | None:
+        """The Region the caller signed for."""
+        scope = _REGION.search(self.environ.get("HTTP_AUTHORIZATION", ""))
+        return scope.group(1) if scope else None
+
+    def json(self) -> dict[str, Any]:
+        return dict(json.loads(self.body or b"{}"))
+
+    def as_environ(self) -> dict[str, Any]:
+        """Return a fresh WSGI environ that gives the body once more."""
+        return {
+            **self.environ,
+            "CONTENT_LENGTH": str(len(self.body)),
+            "wsgi.input": BytesIO(self.body),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.errors": BytesIO(),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+
+
+@dataclass(frozen=True)
+class Response:
+    """Hold one whole reply."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @classmethod
+    def of_app(cls, app: "Callable[..., Iterable[bytes]]", request: Request) -> "Response":
+        """Run a WSGI application to its end and keep what it said."""
+        said: dict[str, Any] = {}
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], _exc_info: object = None
+        ) -> "Callable[..., None]":
+            said.update(status=status, headers=list(headers))
+            return lambda _data: None
+
+        chunks = app(request.as_environ(), start_response)
+        try:
+            body = b"".join(chunks)
+        finally:
+            close = getattr(chunks, "close", None)
+            if close:
+                close()
+        return cls(said["status"], said["headers"], body)
+
+    @classmethod
+    def of_json(cls, value: object, status: str = "200 OK") -> "Response":
+        body = json.dumps(value, ensure_ascii=False).encode()
+        return cls(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))], body)
+
+    @classmethod
+    def of_error(cls, error: "AwsError", request: Request) -> "Response":
+        """Spell an error the way the caller's protocol does: JSON with a header, or XML."""
+        status = f"{error.status} {error.code}"
+        if request.target or request.path.startswith("/model/"):
+            reply = cls.of_json({"__type": error.code, "message": error.message}, status)
+            reply.headers.append(("x-amzn-ErrorType", error.code))
+            return reply
+        inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+        # S3 reads the error at the top, the query protocol (CloudFormation, STS) one level down.
+        text = f"<Error>{inner}</Error>" if request.path != "/" else f"<Response><Error>{inner}</Error></Response>"
+        body = text.encode()
+        return cls(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))], body)
+
+    @property
+    def is_success(self) -> bool:
+        return int(self.status[:3]) < 400
+
+    def json(self) -> dict[str, Any]:
+        return dict(json.loads(self.body))

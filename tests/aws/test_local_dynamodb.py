@@ -1,0 +1,160 @@
+"""What the classify step leans on holds in the local DynamoDB: scans in segments, conditions, limits."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import pytest
+from botocore.exceptions import ClientError
+
+TABLE = "chat-conversations"
+
+
+@pytest.fixture
+def dynamodb(local_aws):
+    local_aws.create_stack()
+    return local_aws.client("dynamodb")
+
+
+def _put(dynamodb, count, **attributes):
+    keys = [f"c{number:03d}" for number in range(count)]
+    for key in keys:
+        dynamodb.put_item(TableName=TABLE, Item={"conversation_id": {"S": key}, **attributes})
+    return keys
+
+
+def _scan(dynamodb, **arguments):
+    pages, start = [], {}
+    while True:
+        page = dynamodb.scan(TableName=TABLE, **arguments, **start)
+        pages.append([item["conversation_id"]["S"] for item in page["Items"]])
+        if "LastEvaluatedKey" not in page:
+            return pages
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _flat(pages):
+    return list(chain.from_iterable(pages))
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 16])
+def test_the_segments_of_a_scan_hold_every_item_exactly_once(dynamodb, total):
+    keys = _put(dynamodb, 60)
+
+    segments = [_flat(_scan(dynamodb, Segment=number, TotalSegments=total, Limit=7)) for number in range(total)]
+
+    assert sorted(_flat(segments)) == keys
+    assert sum(1 for segment in segments if segment) > total / 2
+
+
+def test_a_page_counts_items_before_the_filter_and_paging_still_finds_all(dynamodb):
+    keys = _put(dynamodb, 20)
+    for key in keys[15:]:
+        dynamodb.put_item(TableName=TABLE, Item={"conversation_id": {"S": key}, "evaluation": {"M": {}}})
+
+    pages = _scan(dynamodb, Limit=5, FilterExpression="attribute_exists(evaluation)")
+
+    assert sorted(_flat(pages)) == keys[15:]
+    assert [] in pages
+
+
+def test_a_page_ends_at_one_megabyte(dynamodb):
+    keys = _put(dynamodb, 8, text={"S": "x" * 300_000})
+
+    pages = _scan(dynamodb)
+
+    assert sorted(_flat(pages)) == keys
+    assert all(len(page) <= 3 for page in pages)
+
+
+def test_paging_goes_on_when_the_last_item_of_a_page_was_deleted(dynamodb):
+    keys = _put(dynamodb, 10)
+    first = dynamodb.scan(TableName=TABLE, Limit=4)
+
+    dynamodb.delete_item(TableName=TABLE, Key=first["LastEvaluatedKey"])
+    rest = dynamodb.scan(TableName=TABLE, ExclusiveStartKey=first["LastEvaluatedKey"])
+
+    assert sorted(item["conversation_id"]["S"] for page in (first, rest) for item in page["Items"]) == keys
+
+
+def test_of_many_writers_at_once_one_meets_the_condition(dynamodb, local_aws):
+    _put(dynamodb, 1)
+
+    def claim(number):
+        try:
+            dynamodb.update_item(
+                TableName=TABLE,
+                Key={"conversation_id": {"S": "c000"}},
+                UpdateExpression="SET claimed_by = :me",
+                ConditionExpression="attribute_exists(conversation_id) AND attribute_not_exists(claimed_by)",
+                ExpressionAttributeValues={":me": {"N": str(number)}},
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        won = list(threads.map(claim, range(24)))
+
+    assert won.count(True) == 1
+    item = dynamodb.get_item(TableName=TABLE, Key={"conversation_id": {"S": "c000"}})["Item"]
+    assert item["claimed_by"] == {"N": str(won.index(True))}
+    assert local_aws.stats()["dynamodb_writes"] == {TABLE: 2}
+
+
+def test_additions_of_many_writers_add_up(dynamodb):
+    def add(_number):
+        dynamodb.update_item(
+            TableName="chatcensus-control",
+            Key={"pk": {"S": "run"}, "sk": {"S": "spend"}},
+            UpdateExpression="ADD spent :x",
+            ExpressionAttributeValues={":x": {"N": "7"}},
+        )
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(add, range(40)))
+
+    item = dynamodb.get_item(TableName="chatcensus-control", Key={"pk": {"S": "run"}, "sk": {"S": "spend"}})["Item"]
+    assert item["spent"] == {"N": "280"}
+
+
+def test_an_update_past_400_kb_is_refused_and_changes_nothing(dynamodb):
+    _put(dynamodb, 1, text={"S": "x" * 400_000})
+
+    with pytest.raises(ClientError, match="size") as refused:
+        dynamodb.update_item(
+            TableName=TABLE,
+            Key={"conversation_id": {"S": "c000"}},
+            UpdateExpression="SET evaluation = :e",
+            ExpressionAttributeValues={":e": {"S": "y" * 12_000}},
+        )
+
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert set(dynamodb.get_item(TableName=TABLE, Key={"conversation_id": {"S": "c000"}})["Item"]) == {
+        "conversation_id",
+        "text",
+    }
+
+
+def test_an_update_of_a_deleted_item_with_its_condition_leaves_no_ghost(dynamodb):
+    with pytest.raises(dynamodb.exceptions.ConditionalCheckFailedException):
+        dynamodb.update_item(
+            TableName=TABLE,
+            Key={"conversation_id": {"S": "gone"}},
+            UpdateExpression="SET evaluation = :e",
+            ConditionExpression="attribute_exists(conversation_id)",
+            ExpressionAttributeValues={":e": {"S": "y"}},
+        )
+
+    assert _scan(dynamodb) == [[]]
+
+
+def test_scans_run_while_others_write(dynamodb):
+    _put(dynamodb, 40)
+
+    with ThreadPoolExecutor(4) as threads:
+        scans = [threads.submit(_scan, dynamodb, Limit=5) for _ in range(3)]
+        for number in range(100, 140):
+            dynamodb.put_item(TableName=TABLE, Item={"conversation_id": {"S": f"c{number}"}})
+        found = [set(_flat(scan.result())) for scan in scans]
+
+    assert all({f"c{number:03d}" for number in range(40)} <= keys for keys in found)

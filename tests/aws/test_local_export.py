@@ -1,0 +1,237 @@
+"""The export of a table looks, and answers, as DynamoDB's does."""
+
+import base64
+import gzip
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws.dynamodb_export import DynamoDBExports
+
+TABLE = "chat-conversations"
+TABLE_ARN = f"arn:aws:dynamodb:ap-northeast-1:123456789012:table/{TABLE}"
+BUCKET = "chatcensus-snapshots-123456789012-ap-northeast-1"
+REQUEST = {"TableArn": TABLE_ARN, "S3Bucket": BUCKET, "S3Prefix": "raw", "ExportFormat": "ION"}
+
+
+@pytest.fixture
+def dynamodb(local_aws):
+    local_aws.create_stack()
+    client = local_aws.client("dynamodb")
+    for number in range(7):
+        client.put_item(TableName=TABLE, Item={"conversation_id": {"S": f"c{number}"}, "n": {"N": str(number * 100)}})
+    return client
+
+
+def _finished(local_aws, arn):
+    local_aws.wait_for_exports()
+    return local_aws.client("dynamodb").describe_export(ExportArn=arn)["ExportDescription"]
+
+
+def _objects(local_aws):
+    s3 = local_aws.client("s3")
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+    return {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+
+
+def _etags(local_aws):
+    listed = local_aws.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    return {found["Key"]: found["ETag"].strip('"') for found in listed}
+
+
+def test_an_export_is_in_progress_before_it_is_complete(local_aws, dynamodb):
+    started = dynamodb.export_table_to_point_in_time(**REQUEST)["ExportDescription"]
+    assert started["ExportStatus"] == "IN_PROGRESS"
+    assert "ExportManifest" not in started
+
+    done = _finished(local_aws, started["ExportArn"])
+
+    export_id = started["ExportArn"].rpartition("/")[2]
+    assert done["ExportStatus"] == "COMPLETED"
+    assert done["ExportManifest"] == f"raw/AWSDynamoDB/{export_id}/manifest-summary.json"
+    assert done["ItemCount"] == 7
+    assert done["BilledSizeBytes"] > 7 * len("conversation_idc0n")
+    assert done["EndTime"] >= done["StartTime"]
+
+
+def test_all_items_are_in_the_listed_files_and_some_files_are_empty(local_aws, dynamodb):
+    started = dynamodb.export_table_to_point_in_time(**REQUEST)["ExportDescription"]
+
+    done = _finished(local_aws, started["ExportArn"])
+
+    objects, etags = _objects(local_aws), _etags(local_aws)
+    folder = done["ExportManifest"].removesuffix("manifest-summary.json")
+    assert objects[f"{folder}_started"] == b""
+    summary = json.loads(objects[f"{folder}manifest-summary.json"])
+    files = [json.loads(line) for line in objects[summary["manifestFilesS3Key"]].splitlines()]
+    assert summary["itemCount"] == 7 == sum(file["itemCount"] for file in files)
+    assert summary["outputFormat"] == "ION"
+    assert summary["exportArn"] == done["ExportArn"]
+    lines = []
+    for file in files:
+        body = objects[file["dataFileS3Key"]]
+        assert file["md5Checksum"] == base64.b64encode(hashlib.md5(body).digest()).decode()  # noqa: S324  the format's
+        assert file["etag"] == etags[file["dataFileS3Key"]]
+        assert file["etag"].endswith("-1")
+        assert file["dataFileS3Key"].startswith(f"{folder}data/")
+        assert file["dataFileS3Key"].endswith(".ion.gz")
+        found = gzip.decompress(body).decode().splitlines()
+        assert len(found) == file["itemCount"]
+        lines += found
+    assert '$ion_1_0 {Item:{conversation_id:"c3",n:3d2}}' in lines
+    assert {b"", gzip.compress(b"", mtime=0)} <= {objects[file["dataFileS3Key"]] for file in files}
+
+
+@pytest.mark.parametrize("manifest", ["manifest-summary", "manifest-files"])
+def test_a_manifest_has_its_checksum_beside_it(local_aws, dynamodb, manifest):
+    dynamodb.export_table_to_point_in_time(**REQUEST)
+
+    local_aws.wait_for_exports()
+
+    objects = _objects(local_aws)
+    (key,) = [key for key in objects if key.endswith(f"{manifest}.checksum")]
+    body = objects[key.replace(".checksum", ".json")]
+    assert objects[key] == base64.b64encode(hashlib.md5(body).digest())  # noqa: S324  the format's own
+
+
+def test_a_snapshot_does_not_see_what_is_written_after_it(local_aws, dynamodb):
+    started = dynamodb.export_table_to_point_in_time(**REQUEST)["ExportDescription"]
+    dynamodb.put_item(TableName=TABLE, Item={"conversation_id": {"S": "late"}})
+
+    assert _finished(local_aws, started["ExportArn"])["ItemCount"] == 7
+
+
+def test_the_same_token_is_the_same_export(local_aws, dynamodb):
+    first = dynamodb.export_table_to_point_in_time(**REQUEST, ClientToken="t1")["ExportDescription"]
+    second = dynamodb.export_table_to_point_in_time(**REQUEST, ClientToken="t1")["ExportDescription"]
+    local_aws.wait_for_exports()
+    third = dynamodb.export_table_to_point_in_time(**REQUEST, ClientToken="t1")["ExportDescription"]
+
+    assert first["ExportArn"] == second["ExportArn"] == third["ExportArn"]
+    assert third["ExportStatus"] == "COMPLETED"
+    assert local_aws.stats()["exports"] == 1
+
+
+def test_the_same_token_with_other_parameters_is_a_conflict(local_aws, dynamodb):
+    dynamodb.export_table_to_point_in_time(**REQUEST, ClientToken="t1")
+
+    with pytest.raises(dynamodb.exceptions.ExportConflictException):
+        dynamodb.export_table_to_point_in_time(**{**REQUEST, "S3Prefix": "elsewhere"}, ClientToken="t1")
+    assert local_aws.stats()["exports"] == 1
+
+
+def test_a_token_is_forgotten_eight_hours_after_the_export_ended():
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    exports = DynamoDBExports(OneTable(), lambda *_: NoStore(), now=lambda: now, delay_s=0)
+    first = exports.handle("ExportTableToPointInTime", {**REQUEST, "ClientToken": "t"}, "ap-northeast-1")
+    exports.wait()
+
+    now += timedelta(hours=7, minutes=59)
+    early = exports.handle("ExportTableToPointInTime", {**REQUEST, "ClientToken": "t"}, "ap-northeast-1")
+    now += timedelta(minutes=2)
+    late = exports.handle("ExportTableToPointInTime", {**REQUEST, "ClientToken": "t"}, "ap-northeast-1")
+    exports.wait()
+
+    arns = [answer["ExportDescription"]["ExportArn"] for answer in (first, early, late)]
+    assert arns[0] == arns[1] != arns[2]
+
+
+def test_without_point_in_time_recovery_there_is_no_export(dynamodb):
+    dynamodb.update_continuous_backups(
+        TableName=TABLE, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
+
+    with pytest.raises(dynamodb.exceptions.PointInTimeRecoveryUnavailableException):
+        dynamodb.export_table_to_point_in_time(**REQUEST)
+
+
+def test_an_unknown_table_is_not_found(dynamodb):
+    with pytest.raises(dynamodb.exceptions.TableNotFoundException):
+        dynamodb.export_table_to_point_in_time(**{**REQUEST, "TableArn": TABLE_ARN + "x"})
+
+
+def test_an_unknown_export_is_not_found(dynamodb):
+    with pytest.raises(dynamodb.exceptions.ExportNotFoundException):
+        dynamodb.describe_export(ExportArn=f"{TABLE_ARN}/export/01604474914028-a1b2c3d4")
+
+
+def test_an_incremental_export_is_refused_not_faked(dynamodb):
+    with pytest.raises(ClientError, match="full exports only"):
+        dynamodb.export_table_to_point_in_time(**REQUEST, ExportType="INCREMENTAL_EXPORT")
+
+
+def test_an_export_into_no_bucket_fails_with_a_reason(local_aws, dynamodb):
+    started = dynamodb.export_table_to_point_in_time(**{**REQUEST, "S3Bucket": "no-such-bucket"})["ExportDescription"]
+
+    done = _finished(local_aws, started["ExportArn"])
+
+    assert done["ExportStatus"] == "FAILED"
+    assert done["FailureCode"] == "S3NoSuchBucket"
+
+
+def test_dynamodb_json_is_the_default_format(local_aws, dynamodb):
+    dynamodb.export_table_to_point_in_time(TableArn=TABLE_ARN, S3Bucket=BUCKET)
+
+    local_aws.wait_for_exports()
+
+    data = {key: body for key, body in _objects(local_aws).items() if "/data/" in key}
+    assert all(key.startswith("AWSDynamoDB/") and key.endswith(".json.gz") for key in data)
+    lines = b"".join(gzip.decompress(body) for body in data.values()).splitlines()
+    assert {"Item": {"conversation_id": {"S": "c2"}, "n": {"N": "200"}}} in [json.loads(line) for line in lines]
+
+
+def test_exports_are_listed_page_by_page(local_aws, dynamodb):
+    arns = [dynamodb.export_table_to_point_in_time(**REQUEST)["ExportDescription"]["ExportArn"] for _ in range(3)]
+    local_aws.wait_for_exports()
+
+    first = dynamodb.list_exports(TableArn=TABLE_ARN, MaxResults=2)
+    second = dynamodb.list_exports(TableArn=TABLE_ARN, MaxResults=2, NextToken=first["NextToken"])
+
+    listed = first["ExportSummaries"] + second["ExportSummaries"]
+    assert sorted(found["ExportArn"] for found in listed) == sorted(arns)
+    assert {found["ExportStatus"] for found in listed} == {"COMPLETED"}
+    assert "NextToken" not in second
+    assert dynamodb.list_exports(TableArn=TABLE_ARN + "x")["ExportSummaries"] == []
+
+
+class OneTable:
+    """A table that can be recovered and is empty."""
+
+    def __init__(self):
+        self.lock = _NoLock()
+
+    def call(self, target, _body, *, service, region):  # noqa: ARG002
+        if target.endswith("DescribeTable"):
+            return {"Table": {"TableArn": TABLE_ARN}}
+        recovery = {"PointInTimeRecoveryStatus": "ENABLED"}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
+
+    def all_items(self, _region, _table):
+        return []
+
+
+class NoStore:
+    """Takes every object and keeps none."""
+
+    def put_object(self, **_):
+        return {}
+
+    def create_multipart_upload(self, **_):
+        return {"UploadId": "u"}
+
+    def upload_part(self, **_):
+        return {"ETag": '"e"'}
+
+    def complete_multipart_upload(self, **_):
+        return {"ETag": '"e-1"'}
+
+
+class _NoLock:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None

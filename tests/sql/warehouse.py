@@ -1,0 +1,107 @@
+"""The path every summary takes: items, Ion files in S3, the Glue table, the view, Athena's API, typed rows."""
+
+import gzip
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from boto3.dynamodb.types import TypeSerializer
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from chatcensus.aws.athena import sql_string
+from chatcensus.aws.catalog import conversation_table, upsert_partition, upsert_table
+from chatcensus.include import read_yaml
+from chatcensus.mapping import TableMapping
+from local_aws.ion import ion_line
+
+SQL = Path(__file__).parents[2] / "include/sql"
+SUMMARY_FILES = sorted((SQL / "summaries").glob("*.sql"))
+
+DATABASE = WORKGROUP = "chatcensus"
+BUCKET = "chatcensus-snapshots-123456789012-ap-northeast-1"
+RESULTS = "chatcensus-results-123456789012-ap-northeast-1"
+
+_READ = {
+    "bigint": int,
+    "integer": int,
+    "double": float,
+    "date": date.fromisoformat,
+    "varchar": str,
+    "boolean": lambda text: text == "true",
+}
+
+
+def render(name: str, **values: str) -> str:
+    """Return the SQL file *name* below include/sql/ as the operators render it."""
+    environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    environment.filters["sql_string"] = sql_string
+    return environment.get_template(name).render(values)
+
+
+def summary_sql(table: str, export_id: str) -> str:
+    """Return the SELECT of one summary, pinned to one snapshot."""
+    return render(f"summaries/{table}.sql", export_id=export_id)
+
+
+@dataclass
+class Warehouse:
+    """One raw table with a partition for each snapshot, and the view over it."""
+
+    clients: dict[str, Any]
+    timezone: str = "Asia/Tokyo"
+    table: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.table = conversation_table(read_yaml(SQL.parent / "table.yaml", TableMapping), BUCKET, "exports")
+        upsert_table(self.clients["glue"], DATABASE, self.table)
+        self.run(render("views/evaluations.sql", timezone=self.timezone))
+
+    def add_snapshot(self, export_id: str, items: Iterable[dict[str, Any]], files: int = 2) -> None:
+        """Write *items* as one export would, spread over *files* and one more that holds nothing, and register it."""
+        folder = f"exports/AWSDynamoDB/{export_id}/data/"
+        serialize = TypeSerializer().serialize
+        lines = [ion_line(serialize(item)["M"]) + "\n" for item in items]
+        for number in range(files + 1):
+            data = gzip.compress("".join(lines[number::files] if number < files else []).encode())
+            self.clients["s3"].put_object(Bucket=BUCKET, Key=f"{folder}{number}.ion.gz", Body=data)
+        upsert_partition(self.clients["glue"], DATABASE, self.table, export_id, f"s3://{BUCKET}/{folder}")
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Run *sql* and return its rows, typed by what Athena says of each column."""
+        pages = self.clients["athena"].get_paginator("get_query_results").paginate(QueryExecutionId=self.run(sql))
+        return list(_typed(page["ResultSet"] for page in pages))
+
+    def unload(self, select: str, prefix: str) -> None:
+        """Write the rows of *select* as Parquet under *prefix* of the results bucket, as the operators do."""
+        target = f"'s3://{RESULTS}/{prefix}'"
+        self.run(f"UNLOAD (\n{select}\n) TO {target} WITH (format = 'PARQUET', compression = 'SNAPPY')")
+
+    def objects(self, prefix: str) -> list[bytes]:
+        """Return the content of everything under *prefix* of the results bucket."""
+        s3 = self.clients["s3"]
+        found = s3.list_objects_v2(Bucket=RESULTS, Prefix=prefix).get("Contents", [])
+        return [s3.get_object(Bucket=RESULTS, Key=each["Key"])["Body"].read() for each in found]
+
+    def run(self, sql: str) -> str:
+        """Run *sql* to its end and return the id of the query; a failed one fails the test with Athena's reason."""
+        athena = self.clients["athena"]
+        query_id = athena.start_query_execution(
+            QueryString=sql, QueryExecutionContext={"Database": DATABASE}, WorkGroup=WORKGROUP
+        )["QueryExecutionId"]
+        while True:
+            status = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
+            if status["State"] == "SUCCEEDED":
+                return query_id
+            assert status["State"] in ("QUEUED", "RUNNING"), status.get("StateChangeReason")
+
+
+def _typed(results: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for number, result in enumerate(results):
+        columns = [(column["Name"], _READ[column["Type"]]) for column in result["ResultSetMetadata"]["ColumnInfo"]]
+        for row in result["Rows"][1:] if number == 0 else result["Rows"]:
+            texts = [cell.get("VarCharValue") for cell in row["Data"]]
+            yield {
+                name: None if text is None else read(text) for (name, read), text in zip(columns, texts, strict=True)
+            }
