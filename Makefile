@@ -5,6 +5,7 @@ PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/d
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
+export PYTHONPATH := $(CURDIR)/plugins
 
 .DEFAULT_GOAL := check
 .PHONY: check help demo test lint types up down lock clean

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -48,7 +49,9 @@ def main() -> int:
 
 
 def _set_at_end_of_stdin(stopped: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # The descriptor itself: a buffered reader that a thread is waiting in cannot be taken apart at exit.
+    while os.read(0, 4096):
+        pass
     stopped.set()
 
 

@@ -19,6 +19,7 @@ from local_aws.aws_error import AwsError
 from local_aws.bedrock import BedrockStandIn, Judge
 from local_aws.dynamodb_export import DynamoDBExports
 from local_aws.glue_versions import refuse_stale_version
+from local_aws.item_size import item_bytes
 from local_aws.journal import Journal, Record
 from local_aws.moto_app import MotoApp
 from local_aws.wsgi import Request, Response
@@ -177,7 +178,19 @@ class LocalAws:
             return Response.of_json(self._exports.handle(action, request.json(), region))
         if service == "AWSGlue" and action == "UpdateTable":
             return self._update_table(request)
+        if request.target == "DynamoDB_20120810.DescribeTable":
+            return self._describe_table(request)
         return self._moto.handle(request)
+
+    def _describe_table(self, request: Request) -> Response:
+        """Say how large the table is, where moto always says 0; AWS refreshes its own figure every six hours."""
+        reply = self._moto.handle(request)
+        if not reply.is_success:
+            return reply
+        answer = reply.json()
+        items = self._moto.all_items(request.region or self.settings.region, answer["Table"]["TableName"])
+        answer["Table"]["TableSizeBytes"] = sum(map(item_bytes, items))
+        return Response.of_json(answer)
 
     def _update_table(self, request: Request) -> Response:
         region = request.region or self.settings.region

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -14,9 +14,6 @@ from local_aws.athena.parsing import parse_query
 from local_aws.athena.queries import Column, QueryCompiler, Relation
 from local_aws.athena.scope import Origin
 from local_aws.athena.types import Type, from_hive, hive_name, trino_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 CATALOG = "awsdatacatalog"
 _VIEW_PREFIX, _VIEW_SUFFIX = "/* Presto View: ", " */"
@@ -159,15 +156,24 @@ def decode_view(glue: dict[str, Any]) -> dict[str, Any]:
         raise StatementError("INVALID_VIEW", f"View {glue['Name']!r} cannot be read") from problem
 
 
-def view_input(name: TableName, sql: str, relation: Relation, hive_type: Callable[[Type], str]) -> dict[str, Any]:
+def _check_view_type(label: str, kind: Type) -> None:
+    try:
+        hive_name(kind)
+    except StatementError as problem:
+        raise StatementError("NOT_SUPPORTED", f"Invalid column type for column {label}: {problem}") from problem
+
+
+def view_input(name: TableName, sql: str, relation: Relation) -> dict[str, Any]:
     """
     Return the TableInput of a view, in the form Athena stores.
 
-    Raises: StatementError for columns without a name or with one name twice.
+    Raises: StatementError for columns without a name, with one name twice, or of a type that Hive has not (zoned times).
     """
     labels = [(column.name or "").lower() for column in relation.columns]
     if "" in labels:
         raise StatementError("MISSING_COLUMN_NAME", f"Column name not specified at position {labels.index('') + 1}")
+    for label, column in zip(labels, relation.columns, strict=True):
+        _check_view_type(label, column.type)
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:
         raise StatementError("DUPLICATE_COLUMN_NAME", f"Column name '{twice}' specified more than once")
@@ -183,19 +189,9 @@ def view_input(name: TableName, sql: str, relation: Relation, hive_type: Callabl
         "ViewExpandedText": "/* Presto View */",
         "StorageDescriptor": {
             "Columns": [
-                {"Name": label, "Type": hive_type(column.type)} for label, column in zip(labels, relation.columns, strict=True)
+                {"Name": label, "Type": hive_name(column.type)} for label, column in zip(labels, relation.columns, strict=True)
             ],
             "Location": "",
             "SerdeInfo": {},
         },
     }
-
-
-def view_column_type(kind: Type) -> str:
-    """Return the type Glue shows for a view's column; what Hive lacks is shown as a string."""
-
-
-    try:
-        return hive_name(kind)
-    except StatementError:
-        return "timestamp" if kind.name == "timestamp with time zone" else "string"

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from local_aws.athena import ddl, writing
 from local_aws.athena.casts import coerce
-from local_aws.athena.catalog import Catalog, TableName, read_table, view_column_type, view_input
+from local_aws.athena.catalog import Catalog, TableName, read_table, view_input
 from local_aws.athena.expressions import only
 from local_aws.athena.failures import UNSUPPORTED, StatementError, Unsupported
 from local_aws.athena.files import ParsedFiles, TableFiles
@@ -125,7 +125,7 @@ class Engine:
             raise StatementError("TABLE_ALREADY_EXISTS", f"View already exists: {name}")
         relation = run.translate(query)
         sql = re.sub(r"(?is)^\s*create\s+(or\s+replace\s+)?view\s+\S+\s+as\s+", "", _without_comments(run.job.text), count=1).strip().rstrip(";").strip()
-        table = view_input(TableName(run.job.database or name.database, name.name), sql, relation, view_column_type)
+        table = view_input(TableName(run.job.database or name.database, name.name), sql, relation)
         self._put_table(name, table, replaces=existing is not None)
         return Outcome("DDL", "CREATE_VIEW")
 
@@ -298,11 +298,11 @@ class _Run:
             for scan in self.catalog.scans:
                 connection.register(f"scan_{scan.number}", self._load(scan, sql))
             self._started(connection)
-            cursor = connection.execute(sql)
-            _check_types(cursor.description, kinds)
+            relation = connection.sql(sql)
+            _check_types(relation.description, kinds)
             if as_arrow:
-                return cursor.to_arrow_table()
-            rows = cursor.fetchall()
+                return relation.to_arrow_table()
+            rows = relation.fetchall()
             return [[row[index] for row in rows] for index in range(len(kinds))]
         except duckdb.Error as problem:
             raise _explained(problem) from None

@@ -122,6 +122,21 @@ _FUNCTIONS: tuple[tuple[str, Callable[..., Any], list[str], str], ...] = (
 )
 
 
+def _strict(function: Callable[..., Any], arity: int) -> Callable[..., Any]:
+    """Return *function* with NULL for NULL: DuckDB's own way refuses None as a result, and counts the parameters."""
+
+    def one(a: Any) -> Any:
+        return None if a is None else function(a)
+
+    def two(a: Any, b: Any) -> Any:
+        return None if a is None or b is None else function(a, b)
+
+    def three(a: Any, b: Any, c: Any) -> Any:
+        return None if a is None or b is None or c is None else function(a, b, c)
+
+    return (one, two, three)[arity - 1]
+
+
 class Helpers:
     """Functions that one statement needs; install() makes the used ones known to its connection."""
 
@@ -146,7 +161,7 @@ class Helpers:
         wanted = sql + " ".join(macros)
         for name, function, arguments, result in (*_FUNCTIONS, *self._made):
             if name + "(" in wanted:
-                connection.create_function(name, function, arguments, result)
+                connection.create_function(name, _strict(function, len(arguments)), arguments, result, null_handling="special")
         for macro in macros:
             connection.execute(f"CREATE TEMP MACRO {macro}")
 

@@ -119,6 +119,8 @@ def _unnest(compiler: QueryCompiler, node: exp.Unnest, outer: Scope | None, befo
         columns.append(("o", BIGINT))
     alias_node = node.args.get("alias")
     names = [part.name for part in alias_node.args.get("columns") or []] if alias_node else []
+    if names and isinstance(node.args.get("offset"), exp.Identifier):
+        names.append(node.args["offset"].name)  # sqlglot takes the last alias for the ordinality
     if names and len(names) != len(columns):
         raise StatementError("MISMATCHED_COLUMN_ALIASES", f"{len(names)} aliases for {len(columns)} columns of UNNEST")
     alias = compiler.alias()

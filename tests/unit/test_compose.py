@@ -160,6 +160,8 @@ def test_the_dockerfile_finds_what_the_local_aws_needs() -> None:
     copied = re.search(r"^COPY --chown=airflow:0 (.+) \S+$", DOCKERFILE, re.MULTILINE)
     assert copied
     assert all((REPOSITORY / name).exists() for name in copied[1].split())
+    sent = (REPOSITORY / ".dockerignore").read_text().splitlines()
+    assert {line.removeprefix("!") for line in sent if line.startswith("!")} == set(copied[1].split())
 
     # What its sed takes out of the development requirements.
     section = (REPOSITORY / "requirements-dev.txt").read_text().partition("# the local AWS\n")[2].partition("\n\n")[0]

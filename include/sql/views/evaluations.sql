@@ -25,7 +25,7 @@ select
     cast(evaluation_output_tokens as bigint) as output_tokens,
     cast(evaluation_cost_micro_usd as bigint) as cost_micro_usd,
     evaluation_is_clipped as is_clipped,
-    cast(try(from_iso8601_timestamp(created_at)) at time zone {{ timezone | sql_string }} as date) as day,
+    cast(try(from_iso8601_timestamp(created_at) at time zone {{ timezone | sql_string }}) as date) as day,
     created_at,
     evaluation_evaluated_at as evaluated_at
 from conversations_ion

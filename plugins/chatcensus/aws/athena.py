@@ -10,17 +10,17 @@ from chatcensus.errors import SetupError, SnapshotIncomplete
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
 
-_PLAIN_TEXT = re.compile(r"[A-Za-z0-9_./:+-]{1,200}")
+_PLAIN_TEXT = re.compile(r"[A-Za-z0-9_./:=+-]{1,300}")
 
 
 def sql_string(value: str) -> str:
     """
     Return *value* as an SQL string literal; the one way in which a value enters our SQL.
 
-    Errors: SetupError for anything but letters, digits and `_ . / : + -`; ids, zones, dates and prefixes need no more.
+    Errors: SetupError for anything but letters, digits and `_ . / : = + -`; ids, zones, dates and prefixes need no more.
     """
     if not isinstance(value, str) or not _PLAIN_TEXT.fullmatch(value):
-        raise SetupError(f"a value for SQL is 1 to 200 letters, digits and _ . / : + -, this is {value!r}")
+        raise SetupError(f"a value for SQL is 1 to 300 letters, digits and _ . / : = + -, this is {value!r}")
     return f"'{value}'"
 
 
