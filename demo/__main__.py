@@ -34,7 +34,7 @@ def main() -> int:
     try:
         loaded = read_conversations(options.data) if options.data else Loaded(shipped())
         _report_bad_lines(loaded, say)
-        state = STATE / _state_name(options.data)
+        state = options.state / _state_name(options.data)
         state.mkdir(parents=True, exist_ok=True)
         with only_one(state):
             return _census(options, state, loaded.conversations, say, started)
@@ -106,6 +106,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.3, help="median seconds that the stand-in takes for a call")
     parser.add_argument("--language", choices=sorted(TEXTS), default="ja" if spoken.startswith("ja") else "en")
     parser.add_argument("--report", type=Path, default=REPOSITORY / "report.html", help="where the report is written")
+    parser.add_argument("--state", type=Path, default=STATE, help="folder that keeps the local AWS and Airflow")
     options = parser.parse_args()
     if options.data:
         options.data = options.data.resolve()

@@ -26,8 +26,11 @@ def main(events_fd: int) -> None:
     requests = _requests()
     events = os.fdopen(events_fd, "w")
 
+    writing = threading.Lock()  # the library logs from many threads
+
     def emit(event: dict[str, Any]) -> None:
-        print(json.dumps(event), file=events, flush=True)
+        with writing:
+            print(json.dumps(event), file=events, flush=True)
 
     migrate_here()
     _listen(emit)

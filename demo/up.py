@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from demo.airflow_api import AirflowApi
@@ -58,6 +59,7 @@ class Up:
         self.is_scheduled = is_scheduled
         self.home = state / "airflow"
         self.register = Register(state / "running.json")
+        self.started_at = datetime.now(UTC)
 
     def start_all(self) -> None:
         """Start everything and return when it is healthy."""
@@ -173,7 +175,9 @@ class Up:
         api = AirflowApi(self.url, admin_password(self.home))
         errors = api.get("/api/v2/importErrors") or {}
         for error in errors.get("import_errors", []):
-            raise NotStarted(f"{error['filename']} does not import: {error['stack_trace'].strip().splitlines()[-1]}")
+            if datetime.fromisoformat(error["timestamp"]) > self.started_at:  # else of an earlier start
+                cause = error["stack_trace"].strip().splitlines()[-1]
+                raise NotStarted(f"{error['filename']} does not import: {cause}")
         return api.get(f"/api/v2/dags/{DAG_ID}") is not None
 
 
@@ -206,10 +210,8 @@ def _up(state: Path, this: Up) -> str:
 def is_up(state: Path) -> bool:
     """Return whether everything that `up` starts is running."""
     running = Register(state / "running.json").read()
-    return (
-        set(AIRFLOW_PROCESSES)
-        < {process.name for process in running if process.is_alive()}
-        == {process.name for process in running}
+    return {process.name for process in running} > set(AIRFLOW_PROCESSES) and all(
+        process.is_alive() for process in running
     )
 
 
@@ -235,12 +237,12 @@ def end_in_order(register: Register) -> list[str]:
 
 @contextlib.contextmanager
 def only_one(state: Path) -> Iterator[None]:
-    """Let one `make up` at a time work on *state*; the lock goes with the process."""
+    """Let one process at a time work in *state*; the lock goes with it."""
     with (state / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NotStarted(f"Another `make up` is just starting from {state}; wait for it.") from None
+            raise NotStarted(f"Another command is working in {state}; wait until it is done.") from None
         yield
 
 

@@ -80,10 +80,12 @@ def _plain(compiler: ExpressionCompiler, name: str, node: exp.Anonymous, scope: 
     return function.translate(arguments)
 
 
-def _aggregate(compiler, name: str, node: exp.Anonymous, around: tuple, scope: Scope) -> Expression:  # noqa: ANN001
+def _aggregate(compiler, name: str, node: exp.Anonymous, around: tuple, scope: Scope) -> Expression:
     window, nulls, where = around
     if scope.clause:
-        raise StatementError("EXPRESSION_NOT_SCALAR", f"{scope.clause} cannot contain aggregations or window functions: {name}")
+        raise StatementError(
+            "EXPRESSION_NOT_SCALAR", f"{scope.clause} cannot contain aggregations or window functions: {name}"
+        )
     if window is None and name in WINDOW_ONLY:
         raise StatementError("MISSING_OVER", f"Window function {name} requires OVER")
     # Inside an aggregate there are no aggregates, inside a window function there may be.
@@ -109,7 +111,9 @@ def _aggregate(compiler, name: str, node: exp.Anonymous, around: tuple, scope: S
         scope.block.has_window = True
     else:
         scope.block.has_aggregate = True
-    return replace((AGGREGATES.get(name) or WINDOW_ONLY[name])(clauses, arguments, bool(parts) and not arguments), constant=None)
+    return replace(
+        (AGGREGATES.get(name) or WINDOW_ONLY[name])(clauses, arguments, bool(parts) and not arguments), constant=None
+    )
 
 
 def _order(compiler: ExpressionCompiler, node: exp.Order, scope: Scope) -> str:
@@ -131,7 +135,9 @@ def sort_text(value: Expression, node: exp.Ordered) -> str:
 
 
 def _over(compiler: ExpressionCompiler, node: exp.Window, scope: Scope) -> str:
-    extra = [key for key, part in node.args.items() if part and key not in ("this", "partition_by", "order", "spec", "over")]
+    extra = [
+        key for key, part in node.args.items() if part and key not in ("this", "partition_by", "order", "spec", "over")
+    ]
     if extra:
         raise Unsupported(f"OVER with {extra[0]}")
     parts: list[str] = []
@@ -166,5 +172,3 @@ def _bound(value: exp.Expression | str | None, side: str | None, kind: str) -> s
     if isinstance(value, exp.Literal) and value.is_int and side and kind == "ROWS":
         return f"{int(value.this)} {side.upper()}"
     raise Unsupported("window frame bound that is no whole number of rows")
-
-

@@ -44,9 +44,13 @@ def fail(code: str, message: str, kind: Type) -> str:
     return f"CAST(t_fail({quote(f'{code}: {message}')}) AS {duckdb_name(kind)})"
 
 
-def refuse(construct: str, kind: Type) -> str:
-    """Return an expression of *kind* that ends the query as unsupported when it is evaluated."""
-    return f"CAST(t_refuse({quote(construct)}) AS {duckdb_name(kind)})"
+def refuse(construct: str, kind: Type, because_of: str) -> str:
+    """
+    Return an expression of *kind* that ends the query as unsupported when it is evaluated.
+
+    *because_of* is the value that was looked at: with it, a constant is never evaluated in a branch that is not taken.
+    """
+    return f"CAST(t_refuse({quote(construct)}, CAST({because_of} AS VARCHAR)) AS {duckdb_name(kind)})"
 
 
 def coerce(value: Expression, kind: Type) -> Expression:
@@ -158,10 +162,12 @@ def _cast_to_text(value: Expression, kind: Type) -> str:
 def _cast_text(sql: str, kind: Type) -> str:
     target = duckdb_name(kind)
     bad = fail("INVALID_CAST_ARGUMENT", f"Cannot cast a text to {trino_name(kind)}", kind)
-    odd = refuse(f"the form of a text in a cast to {trino_name(kind)}", kind)
+    odd = refuse(f"the form of a text in a cast to {trino_name(kind)}", kind, sql)
     is_null = f"WHEN {sql} IS NULL THEN NULL"
     if is_integer(kind):
-        return f"(CASE {is_null} WHEN regexp_full_match({sql}, '[+-]?[0-9]+') THEN CAST({sql} AS {target}) ELSE {bad} END)"
+        return (
+            f"(CASE {is_null} WHEN regexp_full_match({sql}, '[+-]?[0-9]+') THEN CAST({sql} AS {target}) ELSE {bad} END)"
+        )
     if kind.name in _NUMBER_TEXT:
         return (
             f"(CASE {is_null} WHEN regexp_full_match({sql}, {quote(_NUMBER_TEXT[kind.name])}) THEN CAST({sql} AS {target})"

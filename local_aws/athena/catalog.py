@@ -119,7 +119,9 @@ class Catalog:
             self._database = database
         stored = [(column["name"], column["type"]) for column in definition["columns"]]
         actual = [(column.name, trino_name(column.type)) for column in relation.columns]
-        if [(label.lower(), kind) for label, kind in stored] != [((label or "").lower(), kind) for label, kind in actual]:
+        if [(label.lower(), kind) for label, kind in stored] != [
+            ((label or "").lower(), kind) for label, kind in actual
+        ]:
             raise StatementError("VIEW_IS_STALE", f"View '{name}' is stale or in invalid state; it must be re-created")
         return relation
 
@@ -177,7 +179,9 @@ def view_input(name: TableName, sql: str, relation: Relation) -> dict[str, Any]:
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:
         raise StatementError("DUPLICATE_COLUMN_NAME", f"Column name '{twice}' specified more than once")
-    columns = [{"name": label, "type": trino_name(column.type)} for label, column in zip(labels, relation.columns, strict=True)]
+    columns = [
+        {"name": label, "type": trino_name(column.type)} for label, column in zip(labels, relation.columns, strict=True)
+    ]
     definition = {"originalSql": sql, "catalog": CATALOG, "schema": name.database, "columns": columns}
     encoded = base64.b64encode(json.dumps(definition, ensure_ascii=False).encode()).decode()
     return {
@@ -189,7 +193,8 @@ def view_input(name: TableName, sql: str, relation: Relation) -> dict[str, Any]:
         "ViewExpandedText": "/* Presto View */",
         "StorageDescriptor": {
             "Columns": [
-                {"Name": label, "Type": hive_name(column.type)} for label, column in zip(labels, relation.columns, strict=True)
+                {"Name": label, "Type": hive_name(column.type)}
+                for label, column in zip(labels, relation.columns, strict=True)
             ],
             "Location": "",
             "SerdeInfo": {},

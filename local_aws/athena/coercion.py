@@ -20,7 +20,9 @@ from local_aws.athena.types import (
 def boolean(value: Expression, where: str) -> str:
     """Return the text of a condition; anything but a boolean is a user error."""
     if value.type not in (BOOLEAN, UNKNOWN):
-        raise StatementError("TYPE_MISMATCH", f"{where} must evaluate to a boolean: actual type {trino_name(value.type)}")
+        raise StatementError(
+            "TYPE_MISMATCH", f"{where} must evaluate to a boolean: actual type {trino_name(value.type)}"
+        )
     return coerce(value, BOOLEAN).sql
 
 
@@ -32,7 +34,9 @@ def meet(values: list[Expression], where: str) -> tuple[list[Expression], Type]:
             raise Unsupported(f"{where} of timestamps in different zones")
         met = common(kind, value.type)
         if met is None:
-            raise StatementError("TYPE_MISMATCH", f"{where}: {trino_name(kind)} and {trino_name(value.type)} do not meet")
+            raise StatementError(
+                "TYPE_MISMATCH", f"{where}: {trino_name(kind)} and {trino_name(value.type)} do not meet"
+            )
         kind = met
     return [coerce(value, kind) for value in values], kind
 

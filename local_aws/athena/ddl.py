@@ -62,7 +62,13 @@ def parse_external_table(text: str) -> TableDefinition:
     tree = trees[0]
     if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema) or tree.args.get("expression"):
         raise SyntaxRejection("CREATE EXTERNAL TABLE needs a list of columns")
-    definition: dict[str, Any] = {"file_format": "", "location": "", "partition_keys": [], "serde_parameters": {}, "properties": {}}
+    definition: dict[str, Any] = {
+        "file_format": "",
+        "location": "",
+        "partition_keys": [],
+        "serde_parameters": {},
+        "properties": {},
+    }
     for part in tree.args["properties"].expressions:
         _property(part, definition)
     if not definition["location"]:
@@ -132,4 +138,14 @@ def table_input(definition: TableDefinition, name: str) -> dict[str, Any]:
 def parquet_table(name: str, columns: list[tuple[str, Type]], location: str) -> dict[str, Any]:
     """Return the TableInput of a Parquet table, as CTAS makes it."""
     hive_columns = [(label, hive_name(kind)) for label, kind in columns]
-    return table_input(TableDefinition([name], has_if_not_exists=False, columns=hive_columns, partition_keys=[], file_format="PARQUET", location=location), name)
+    return table_input(
+        TableDefinition(
+            [name],
+            has_if_not_exists=False,
+            columns=hive_columns,
+            partition_keys=[],
+            file_format="PARQUET",
+            location=location,
+        ),
+        name,
+    )

@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 from botocore.exceptions import ClientError
 from sqlglot import exp
 
@@ -27,6 +26,9 @@ from local_aws.athena.results import ResultColumn, ResultSet, text_of
 from local_aws.athena.scope import Expression
 from local_aws.athena.store import Store, split_uri
 from local_aws.athena.types import Type, duckdb_name, is_nested, trino_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ class Engine:
         relation, columns, table = run.query(tree)
         labels = [column.name or f"_col{index}" for index, column in enumerate(relation.columns)]
         cells = [table[index] for index in range(len(columns))]
-        rows = [tuple(text_of(value, kind) for value, kind in zip(row, columns, strict=True)) for row in zip(*cells, strict=True)]
+        rows = [
+            tuple(text_of(value, kind) for value, kind in zip(row, columns, strict=True))
+            for row in zip(*cells, strict=True)
+        ]
         result = ResultSet(tuple(ResultColumn(*pair) for pair in zip(labels, columns, strict=True)), tuple(rows))
         return Outcome("DML", "SELECT", result, scanned_bytes=run.scanned_bytes)
 
@@ -124,12 +129,21 @@ class Engine:
         if existing is not None and not (tree.args.get("replace") and existing.get("TableType") == "VIRTUAL_VIEW"):
             raise StatementError("TABLE_ALREADY_EXISTS", f"View already exists: {name}")
         relation = run.translate(query)
-        sql = re.sub(r"(?is)^\s*create\s+(or\s+replace\s+)?view\s+\S+\s+as\s+", "", _without_comments(run.job.text), count=1).strip().rstrip(";").strip()
+        sql = (
+            re.sub(
+                r"(?is)^\s*create\s+(or\s+replace\s+)?view\s+\S+\s+as\s+", "", _without_comments(run.job.text), count=1
+            )
+            .strip()
+            .rstrip(";")
+            .strip()
+        )
         table = view_input(TableName(run.job.database or name.database, name.name), sql, relation)
         self._put_table(name, table, replaces=existing is not None)
         return Outcome("DDL", "CREATE_VIEW")
 
-    def _create_table_as(self, run: _Run, tree: exp.Create, name: TableName, query: exp.Expression, *, is_taken: bool) -> Outcome:
+    def _create_table_as(
+        self, run: _Run, tree: exp.Create, name: TableName, query: exp.Expression, *, is_taken: bool
+    ) -> Outcome:
         if tree.args.get("replace"):
             raise StatementError("SYNTAX_ERROR", "CREATE OR REPLACE TABLE is not supported")
         if is_taken:
@@ -146,15 +160,25 @@ class Engine:
         bucket, prefix = split_uri(location)
         location = f"s3://{bucket}/{prefix}"
         self._store.check_empty(location)
-        compression = writing.codec(properties.get("write_compression") or properties.get("parquet_compression") or "gzip")
+        compression = writing.codec(
+            properties.get("write_compression") or properties.get("parquet_compression") or "gzip"
+        )
         relation, kinds, table = run.query(query, as_arrow=True)
         columns = _stored_columns(relation, kinds)
         glue_table = ddl.parquet_table(name.name, columns, location)
         written = self._write(run, table, columns, location, compression)
         self._put_table(name, glue_table)
-        return Outcome("DDL", "CREATE_TABLE_AS_SELECT", written_rows=table.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes)
+        return Outcome(
+            "DDL",
+            "CREATE_TABLE_AS_SELECT",
+            written_rows=table.num_rows,
+            written_objects=written,
+            scanned_bytes=run.scanned_bytes,
+        )
 
-    def _write(self, run: _Run, table: pa.Table, columns: list[tuple[str, Type]], location: str, compression: str) -> tuple[str, ...]:
+    def _write(
+        self, run: _Run, table: pa.Table, columns: list[tuple[str, Type]], location: str, compression: str
+    ) -> tuple[str, ...]:
         body = writing.parquet(table, columns, compression)
         if not table.num_rows:
             return ()
@@ -178,7 +202,9 @@ class Engine:
         relation, kinds, table = run.query(tree.query, as_arrow=True)
         columns = _stored_columns(relation, kinds)
         written = self._write(run, table, columns, location, writing.codec(compression))
-        return Outcome("DML", "UNLOAD", written_rows=table.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes)
+        return Outcome(
+            "DML", "UNLOAD", written_rows=table.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes
+        )
 
     def _insert(self, run: _Run, tree: exp.Insert) -> Outcome:
         only(tree, "this", "expression")
@@ -200,18 +226,25 @@ class Engine:
             raise StatementError("COLUMN_NOT_FOUND", "INSERT names a column twice, or one that the table does not have")
         relation = run.translate(tree.expression)
         if len(relation.columns) != len(names):
-            raise StatementError("TYPE_MISMATCH", f"Insert query has {len(relation.columns)} columns, the table takes {len(names)}")
+            raise StatementError(
+                "TYPE_MISMATCH", f"Insert query has {len(relation.columns)} columns, the table takes {len(names)}"
+            )
         cells = {
             label: coerce(Expression(f"i.c{index}", column.type), kinds[label]).sql
             for index, (label, column) in enumerate(zip(names, relation.columns, strict=True))
         }
         outputs = ", ".join(
-            f"{cells.get(label, f'CAST(NULL AS {duckdb_name(kind)})')} AS c{index}" for index, (label, kind) in enumerate(table.columns)
+            f"{cells.get(label, f'CAST(NULL AS {duckdb_name(kind)})')} AS c{index}"
+            for index, (label, kind) in enumerate(table.columns)
         )
-        rows = run.execute(f"SELECT {outputs} FROM ({relation.sql}) AS i", [kind for _, kind in table.columns], as_arrow=True)
+        rows = run.execute(
+            f"SELECT {outputs} FROM ({relation.sql}) AS i", [kind for _, kind in table.columns], as_arrow=True
+        )
         bucket, prefix = split_uri(table.location)
         written = self._write(run, rows, list(table.columns), f"s3://{bucket}/{prefix}", "gzip")
-        return Outcome("DML", "INSERT", written_rows=rows.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes)
+        return Outcome(
+            "DML", "INSERT", written_rows=rows.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes
+        )
 
     def _drop(self, run: _Run, tree: exp.Drop) -> Outcome:
         only(tree, "tables", "kind", "exists", "this")
@@ -240,9 +273,17 @@ def _without_comments(text: str) -> str:
 def _table_properties(tree: exp.Create) -> dict[str, str]:
     properties: dict[str, str] = {}
     for part in tree.args["properties"].expressions if tree.args.get("properties") else []:
-        name = "format" if isinstance(part, exp.FileFormatProperty) else part.name.lower() if type(part) is exp.Property else part.key
+        name = (
+            "format"
+            if isinstance(part, exp.FileFormatProperty)
+            else part.name.lower()
+            if type(part) is exp.Property
+            else part.key
+        )
         value = part.this if isinstance(part, exp.FileFormatProperty) else part.args.get("value")
-        if name not in ("format", "external_location", "write_compression", "parquet_compression") or not isinstance(value, exp.Literal):
+        if name not in ("format", "external_location", "write_compression", "parquet_compression") or not isinstance(
+            value, exp.Literal
+        ):
             raise Unsupported(f"CREATE TABLE AS with property {name}")
         properties[name] = value.this
     if properties.get("format", "PARQUET").upper() != "PARQUET":
@@ -262,7 +303,7 @@ def _stored_columns(relation: Relation, kinds: list[Type]) -> list[tuple[str, Ty
 class _Run:
     """Translation and execution of the query inside one statement."""
 
-    def __init__(self, glue: Any, store: Store, parsed: ParsedFiles, job: Job, started: Started) -> None:  # noqa: PLR0913
+    def __init__(self, glue: Any, store: Store, parsed: ParsedFiles, job: Job, started: Started) -> None:
         self.job = job
         self.catalog = Catalog(glue, job.database)
         self._files = TableFiles(store, glue, parsed)
@@ -291,7 +332,9 @@ class _Run:
 
     def execute(self, sql: str, kinds: list[Type], *, as_arrow: bool = False) -> Any:
         """Return the rows of DuckDB text, after checking that DuckDB's types are the ones we derived."""
-        connection = duckdb.connect(":memory:", config={"threads": 2, "autoinstall_known_extensions": False, "autoload_known_extensions": False})
+        connection = duckdb.connect(
+            ":memory:", config={"threads": 2, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        )
         try:
             connection.execute("SET TimeZone = 'UTC'")
             self._helpers.install(connection, sql)
@@ -299,21 +342,30 @@ class _Run:
                 connection.register(f"scan_{scan.number}", self._load(scan, sql))
             self._started(connection)
             relation = connection.sql(sql)
+            relation.execute()
+            if self._helpers.refusal is not None:
+                raise self._helpers.refusal
             _check_types(relation.description, kinds)
             if as_arrow:
                 return relation.to_arrow_table()
             rows = relation.fetchall()
             return [[row[index] for row in rows] for index in range(len(kinds))]
         except duckdb.Error as problem:
-            raise _explained(problem) from None
+            raise self._helpers.refusal or _explained(problem) from None
         finally:
             connection.close()
 
     def _load(self, scan: Any, sql: str) -> pa.Table:
         aliases = self._context.mentions.get(scan.number, [])
         count = len(scan.table.columns) + len(scan.table.partition_keys)
-        wanted = {index for index in range(count) if not aliases or any(re.search(rf"\b{alias}\.c{index}\b", sql) for alias in aliases)}
-        equalities = {origin.column: values for origin, values in self._context.equalities.items() if origin.scan == scan.number}
+        wanted = {
+            index
+            for index in range(count)
+            if not aliases or any(re.search(rf"\b{alias}\.c{index}\b", sql) for alias in aliases)
+        }
+        equalities = {
+            origin.column: values for origin, values in self._context.equalities.items() if origin.scan == scan.number
+        }
         return self._files.load(scan, wanted, equalities)
 
 
@@ -340,7 +392,9 @@ def _explained(problem: duckdb.Error) -> Exception:
     if "More than one row returned by a subquery" in text:
         return StatementError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
     if isinstance(problem, duckdb.BinderException) and "GROUP BY" in text:
-        return StatementError("EXPRESSION_NOT_AGGREGATE", "an expression must be an aggregate expression or appear in GROUP BY clause")
+        return StatementError(
+            "EXPRESSION_NOT_AGGREGATE", "an expression must be an aggregate expression or appear in GROUP BY clause"
+        )
     if isinstance(problem, duckdb.OutOfRangeException) or "out of range" in text or "Overflow" in text:
         return StatementError("NUMERIC_VALUE_OUT_OF_RANGE", "a number is out of range")
     if isinstance(problem, duckdb.ConversionException):

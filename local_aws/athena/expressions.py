@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -27,6 +26,8 @@ from local_aws.athena.types import (
 )
 
 if TYPE_CHECKING:
+    import re
+from collections.abc import Callable
     from local_aws.athena.queries import QueryCompiler
 
 _COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
@@ -213,11 +214,12 @@ class ExpressionCompiler:
     def _cast(self, node: exp.Expression, scope: Scope) -> Expression:
         only(node, "this", "to", "safe")
         target = node.args["to"]
-        is_literal = isinstance(node.this, exp.Literal) and node.this.args["is_string"]
-        if is_literal and target.sql("trino") == "TIMESTAMP(0)":
+        is_text = isinstance(node.this, exp.Literal) and node.this.args["is_string"]
+        precise = re.fullmatch(r"TIMESTAMP\((\d)\)", target.sql("trino"))
+        if is_text and precise and temporal.fraction_digits(node.this.this) == int(precise[1]):
             return temporal.timestamp_literal(node.this.this)
-        if target.sql("trino") in ("TIMESTAMP(0)", "TIMESTAMP(0) WITH TIME ZONE"):
-            raise Unsupported("timestamp(0)")
+        if target.sql("trino") == "TIMESTAMP(0) WITH TIME ZONE" and is_text:
+            return temporal.timestamp_literal(node.this.this)
         return calls.json_cast(self, self.compile(node.this, scope), from_sql(target))
 
     def _try(self, value: Expression) -> Expression:

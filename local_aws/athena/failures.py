@@ -18,7 +18,7 @@ class SyntaxRejection(StatementError):
         super().__init__("SYNTAX_ERROR", message)
 
 
-class Unsupported(Exception):  # noqa: N818 - it names a gap of this engine, no fault of the statement
+class Unsupported(Exception):
     """A construct that Athena may know and that this engine does not translate."""
 
     def __init__(self, construct: str) -> None:

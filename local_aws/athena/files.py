@@ -6,16 +6,18 @@ import threading
 from collections import OrderedDict
 from datetime import date
 from io import BytesIO
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from local_aws.athena import ion_rows
-from local_aws.athena.catalog import Scan, Table
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.store import Store, StoredObject
 from local_aws.athena.types import Type, is_integer, trino_name
+
+if TYPE_CHECKING:
+    from local_aws.athena.catalog import Scan, Table
+    from local_aws.athena.store import Store, StoredObject
 
 _ION = "com.amazon.ionhiveserde.ionhiveserde"
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.parquethiveserde"
@@ -82,7 +84,9 @@ class TableFiles:
         table = scan.table
         parts = self._partitions(table, equalities) if table.partition_keys else [(table.glue["StorageDescriptor"], [])]
         kinds = table.columns + table.partition_keys
-        schema = pa.schema([(f"c{index}", arrow_type(kinds[index][1])) for index in sorted(wanted)] or [("c", pa.bool_())])
+        schema = pa.schema(
+            [(f"c{index}", arrow_type(kinds[index][1])) for index in sorted(wanted)] or [("c", pa.bool_())]
+        )
         loaded: list[pa.Table] = []
         for storage, values in parts:
             data = sorted(index for index in wanted if index < len(table.columns))
@@ -92,21 +96,34 @@ class TableFiles:
                 for index in sorted(wanted - set(data)):
                     value = values[index - len(table.columns)]
                     kind = arrow_type(kinds[index][1])
-                    columns[f"c{index}"] = pa.nulls(rows.num_rows, kind) if value is None else pa.repeat(pa.scalar(value, kind), rows.num_rows)
+                    columns[f"c{index}"] = (
+                        pa.nulls(rows.num_rows, kind)
+                        if value is None
+                        else pa.repeat(pa.scalar(value, kind), rows.num_rows)
+                    )
                 columns = columns or {"c": pa.nulls(rows.num_rows, pa.bool_())}
                 loaded.append(pa.table({field.name: columns[field.name] for field in schema}, schema=schema))
         return pa.concat_tables(loaded) if loaded else schema.empty_table()
 
     def _partitions(self, table: Table, equalities: dict[str, set[str]]) -> list[tuple[dict[str, Any], list[Any]]]:
         chosen: list[tuple[dict[str, Any], list[Any]]] = []
-        pages = self._glue.get_paginator("get_partitions").paginate(DatabaseName=table.name.database, TableName=table.name.name)
+        pages = self._glue.get_paginator("get_partitions").paginate(
+            DatabaseName=table.name.database, TableName=table.name.name
+        )
         for page in pages:
             for partition in page["Partitions"]:
                 texts = dict(zip((key for key, _ in table.partition_keys), partition["Values"], strict=True))
                 kinds = dict(table.partition_keys)
-                if any(kinds[key].name == "varchar" and texts[key] not in allowed for key, allowed in equalities.items()):
+                if any(
+                    kinds[key].name == "varchar" and texts[key] not in allowed for key, allowed in equalities.items()
+                ):
                     continue
-                chosen.append((partition["StorageDescriptor"], [_partition_value(texts[key], kind) for key, kind in table.partition_keys]))
+                chosen.append(
+                    (
+                        partition["StorageDescriptor"],
+                        [_partition_value(texts[key], kind) for key, kind in table.partition_keys],
+                    )
+                )
         return chosen
 
     def _file(self, entry: StoredObject, columns: list[tuple[str, Type]], storage: dict[str, Any]) -> pa.Table:
@@ -127,7 +144,10 @@ def _read(body: bytes, key: str, columns: list[tuple[str, Type]], library: str, 
         values = ion_rows.read_rows(body, key, columns, parameters)
         if not columns:
             return pa.table({"c": pa.array(values[0], pa.bool_())})
-        return pa.table([pa.array(cells, arrow_type(kind)) for cells, (_, kind) in zip(values, columns, strict=True)], names=_names(columns))
+        return pa.table(
+            [pa.array(cells, arrow_type(kind)) for cells, (_, kind) in zip(values, columns, strict=True)],
+            names=_names(columns),
+        )
     if library == _PARQUET:
         return _read_parquet(body, key, columns)
     raise Unsupported(f"SerDe {library or 'without a name'!r}")
@@ -146,7 +166,9 @@ def _partition_value(text: str, kind: Type) -> Any:
         if kind.name == "date":
             return date.fromisoformat(text)
     except ValueError as problem:
-        raise StatementError("HIVE_INVALID_PARTITION_VALUE", f"partition value {text!r} is no {trino_name(kind)}") from problem
+        raise StatementError(
+            "HIVE_INVALID_PARTITION_VALUE", f"partition value {text!r} is no {trino_name(kind)}"
+        ) from problem
     if kind.name == "varchar":
         return text
     raise Unsupported(f"partition key of type {trino_name(kind)}")
@@ -172,7 +194,9 @@ def _read_parquet(body: bytes, key: str, columns: list[tuple[str, Type]]) -> pa.
 def _fit(cells: pa.ChunkedArray, kind: Type, name: str, key: str) -> pa.ChunkedArray:
     target = arrow_type(kind)
     if not _is_readable(cells.type, kind):
-        raise StatementError("HIVE_BAD_DATA", f"{key}: column {name!r} of type {cells.type} is incompatible with {trino_name(kind)}")
+        raise StatementError(
+            "HIVE_BAD_DATA", f"{key}: column {name!r} of type {cells.type} is incompatible with {trino_name(kind)}"
+        )
     if pa.types.is_timestamp(cells.type):
         cells = cells.cast(pa.timestamp("us"), safe=False)
     if kind.name in ("row", "array", "map"):
@@ -186,7 +210,10 @@ def _is_readable(stored: pa.DataType, kind: Type) -> bool:
         case "varchar" if kind.args[0] is None:
             return pa.types.is_string(stored) or pa.types.is_large_string(stored)
         case "tinyint" | "smallint" | "integer" | "bigint":
-            return pa.types.is_signed_integer(stored) and stored.bit_width <= {"tinyint": 32, "smallint": 32, "integer": 32, "bigint": 64}[kind.name]
+            return (
+                pa.types.is_signed_integer(stored)
+                and stored.bit_width <= {"tinyint": 32, "smallint": 32, "integer": 32, "bigint": 64}[kind.name]
+            )
         case "real" | "double":
             return pa.types.is_float32(stored) or (kind.name == "double" and pa.types.is_float64(stored))
         case "decimal":
@@ -196,9 +223,17 @@ def _is_readable(stored: pa.DataType, kind: Type) -> bool:
         case "array":
             return pa.types.is_list(stored) and _is_readable(stored.value_type, kind.args[0])
         case "map":
-            return pa.types.is_map(stored) and _is_readable(stored.key_type, kind.args[0]) and _is_readable(stored.item_type, kind.args[1])
+            return (
+                pa.types.is_map(stored)
+                and _is_readable(stored.key_type, kind.args[0])
+                and _is_readable(stored.item_type, kind.args[1])
+            )
         case "row":
-            labels = [stored.field(index).name.lower() for index in range(stored.num_fields)] if pa.types.is_struct(stored) else []
+            labels = (
+                [stored.field(index).name.lower() for index in range(stored.num_fields)]
+                if pa.types.is_struct(stored)
+                else []
+            )
             return labels == [label for label, _ in kind.args] and all(
                 _is_readable(stored.field(index).type, field) for index, (_, field) in enumerate(kind.args)
             )
@@ -216,7 +251,12 @@ def _python(values: list[Any], kind: Type) -> list[Any]:
         return [None if value is None else _python(value, kind.args[0]) for value in values]
     if kind.name == "row":
         return [
-            None if value is None else {f"f{index}": _python([item], field)[0] for index, (item, (_, field)) in enumerate(zip(value.values(), kind.args, strict=True))}
+            None
+            if value is None
+            else {
+                f"f{index}": _python([item], field)[0]
+                for index, (item, (_, field)) in enumerate(zip(value.values(), kind.args, strict=True))
+            }
             for value in values
         ]
     return values

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-import duckdb
 
 from local_aws.athena import json_text, regular_expressions, time_text
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.types import Type, duckdb_name
 
+if TYPE_CHECKING:
+    import duckdb
+    from collections.abc import Callable
+
 _EXACT = Context(prec=160, rounding=ROUND_HALF_UP)
 _MOST_VALUES_OF_A_PERCENTILE = 50
+_MOST_EXACT_DISTINCT_VALUES = 256
 
-_MACROS = (
-    "t_subscript(list, place, missing) AS CASE WHEN list IS NULL OR place IS NULL THEN NULL"
-    " WHEN place >= 1 AND place <= len(list) THEN list[place] ELSE missing END",
-    "t_map_subscript(entries, k, missing) AS CASE WHEN entries IS NULL OR k IS NULL THEN NULL"
-    " WHEN map_contains(entries, k) THEN map_extract_value(entries, k) ELSE missing END",
-    "t_divide(a, b) AS CASE WHEN b = 0 AND a = 0 THEN CAST(t_refuse('NaN') AS DOUBLE) ELSE a / b END",
-    "t_map_of_pairs(pairs) AS map_from_entries(list_filter(pairs, lambda e, i:"
-    " list_position(list_transform(pairs, lambda p: p.k), e.k) = i))",
-    "t_multimap_of_pairs(pairs) AS map_from_entries(list_transform(list_distinct(list_transform(pairs, lambda p: p.k)),"
-    " lambda q: struct_pack(k := q, v := list_transform(list_filter(pairs, lambda p: p.k = q), lambda p: p.v))))",
-    "t_histogram(items) AS map_from_entries(list_transform(list_distinct(items),"
-    " lambda q: struct_pack(k := q, v := CAST(len(list_filter(items, lambda e: e = q)) AS BIGINT))))",
-    "t_upper(a) AS CASE WHEN regexp_full_match(a, '[\\x00-\\x7F]*') THEN upper(a) ELSE t_python_upper(a) END",
-    "t_lower(a) AS CASE WHEN regexp_full_match(a, '[\\x00-\\x7F]*') THEN lower(a) ELSE t_python_lower(a) END",
-)
+_MACROS = {
+    "t_subscript": "(list, place, missing) AS CASE WHEN list IS NULL OR place IS NULL THEN NULL "
+    "WHEN place >= 1 AND place <= len(list) THEN list[place] ELSE missing END",
+    "t_map_subscript": "(entries, k, missing) AS CASE WHEN entries IS NULL OR k IS NULL THEN NULL "
+    "WHEN map_contains(entries, k) THEN map_extract_value(entries, k) ELSE missing END",
+    "t_divide": "(a, b) AS CASE WHEN b = 0 AND a = 0 THEN t_no_nan(a + b) ELSE a / b END",
+    "t_sqrt": "(a) AS CASE WHEN a < 0 THEN t_no_nan(a) ELSE sqrt(a) END",
+    "t_ln": "(a) AS CASE WHEN a <= 0 THEN t_no_nan(a) ELSE ln(a) END",
+    "t_power": "(a, b) AS CASE WHEN a <= 0 AND b <> floor(b) OR a = 0 AND b < 0 THEN t_no_nan(a + b) ELSE power(a, b) END",
+    "t_map_of_pairs": "(pairs) AS map_from_entries(list_filter(pairs, lambda e, i: "
+    "list_position(list_transform(pairs, lambda p: p.k), e.k) = i))",
+    "t_multimap_of_pairs": "(pairs) AS map_from_entries(list_transform(list_distinct(list_transform(pairs, lambda p: p.k)), "
+    "lambda q: struct_pack(k := q, v := list_transform(list_filter(pairs, lambda p: p.k = q), lambda p: p.v))))",
+    "t_histogram": "(items) AS map_from_entries(list_transform(list_distinct(items), "
+    "lambda q: struct_pack(k := q, v := CAST(len(list_filter(items, lambda e: e = q)) AS BIGINT))))",
+    "t_upper": "(a) AS CASE WHEN regexp_full_match(a, '[\\x00-\\x7F]*') THEN upper(a) ELSE t_python_upper(a) END",
+    "t_lower": "(a) AS CASE WHEN regexp_full_match(a, '[\\x00-\\x7F]*') THEN lower(a) ELSE t_python_lower(a) END",
+}
 
 
 def _fail(message: str) -> str:
@@ -37,8 +43,18 @@ def _fail(message: str) -> str:
     raise StatementError(code, text)
 
 
-def _refuse(construct: str) -> str:
+def _refuse(construct: str, _because_of: str) -> str:
     raise Unsupported(construct)
+
+
+def _no_nan(_because_of: float) -> float:
+    raise Unsupported("NaN or Infinity as the result of a function")
+
+
+def _few(values: int) -> int:
+    if values > _MOST_EXACT_DISTINCT_VALUES:
+        raise Unsupported(f"approx_distinct() of more than {_MOST_EXACT_DISTINCT_VALUES} values; use count(distinct …)")
+    return values
 
 
 def _decimal_divide(dividend: str, divisor: str, scale: int) -> str:
@@ -93,7 +109,9 @@ def _none_match(tests: list[bool | None]) -> bool | None:
 
 _FUNCTIONS: tuple[tuple[str, Callable[..., Any], list[str], str], ...] = (
     ("t_fail", _fail, ["VARCHAR"], "VARCHAR"),
-    ("t_refuse", _refuse, ["VARCHAR"], "VARCHAR"),
+    ("t_refuse", _refuse, ["VARCHAR", "VARCHAR"], "VARCHAR"),
+    ("t_no_nan", _no_nan, ["DOUBLE"], "DOUBLE"),
+    ("t_few", _few, ["BIGINT"], "BIGINT"),
     ("t_decimal_divide", _decimal_divide, ["VARCHAR", "VARCHAR", "INTEGER"], "VARCHAR"),
     ("t_double_to_decimal", _double_to_decimal, ["DOUBLE", "INTEGER"], "VARCHAR"),
     ("t_percentile_bigint", _percentile, ["BIGINT[]", "DOUBLE"], "BIGINT"),
@@ -122,26 +140,16 @@ _FUNCTIONS: tuple[tuple[str, Callable[..., Any], list[str], str], ...] = (
 )
 
 
-def _strict(function: Callable[..., Any], arity: int) -> Callable[..., Any]:
-    """Return *function* with NULL for NULL: DuckDB's own way refuses None as a result, and counts the parameters."""
-
-    def one(a: Any) -> Any:
-        return None if a is None else function(a)
-
-    def two(a: Any, b: Any) -> Any:
-        return None if a is None or b is None else function(a, b)
-
-    def three(a: Any, b: Any, c: Any) -> Any:
-        return None if a is None or b is None or c is None else function(a, b, c)
-
-    return (one, two, three)[arity - 1]
-
-
 class Helpers:
-    """Functions that one statement needs; install() makes the used ones known to its connection."""
+    """
+    Functions that one statement needs; install() makes the used ones known to its connection.
+
+    *refusal* is what a function refused while the statement ran: TRY turns errors into NULL, but never a refusal.
+    """
 
     def __init__(self) -> None:
         self._made: list[tuple[str, Callable[..., Any], list[str], str]] = []
+        self.refusal: Unsupported | None = None
 
     def to_json(self, kind: Type) -> str:
         """Return the name of a function from *kind* to JSON text."""
@@ -157,12 +165,33 @@ class Helpers:
 
     def install(self, connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         """Register what *sql* mentions, directly or through a macro."""
-        macros = [macro for macro in _MACROS if macro.split("(", 1)[0] in sql]
-        wanted = sql + " ".join(macros)
+        macros = {name: body for name, body in _MACROS.items() if f"{name}(" in sql}
+        wanted = sql + " ".join(macros.values())
         for name, function, arguments, result in (*_FUNCTIONS, *self._made):
-            if name + "(" in wanted:
-                connection.create_function(name, _strict(function, len(arguments)), arguments, result, null_handling="special")
-        for macro in macros:
-            connection.execute(f"CREATE TEMP MACRO {macro}")
+            if f"{name}(" in wanted:
+                call = _with_arity(self._guarded(function), len(arguments))
+                connection.create_function(name, call, arguments, result, null_handling="special")
+        for name, body in macros.items():
+            connection.execute(f"CREATE TEMP MACRO {name}{body}")
+
+    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            if any(argument is None for argument in arguments):
+                return None
+            try:
+                return function(*arguments)
+            except StatementError:
+                raise
+            except Unsupported as problem:
+                self.refusal = problem
+                raise
+            except Exception as problem:
+                self.refusal = Unsupported(f"a value that a helper function cannot take ({type(problem).__name__})")
+                raise self.refusal from problem
+
+        return call
 
 
+def _with_arity(function: Callable[..., Any], arity: int) -> Callable[..., Any]:
+    """Return *function* with as many named parameters as DuckDB was told, since it counts them."""
+    return (lambda a: function(a), lambda a, b: function(a, b), lambda a, b, c: function(a, b, c))[arity - 1]

@@ -20,7 +20,11 @@ from local_aws.athena.types import DIGITS, Type, trino_name
 
 _MODEL = IonPyValueModel.MAY_BE_BARE | IonPyValueModel.SYMBOL_AS_TEXT | IonPyValueModel.STRUCT_AS_STD_DICT
 _STEP = re.compile(r"\s*(?:'((?:[^'\\]|\\')*)'|\"([^\"\\]*)\"|([A-Za-z_$][\w$]*))", re.ASCII)
-_READABLE_DEFAULTS = {"ion.fail_on_overflow": "true", "ion.ignore_malformed": "false", "ion.path_extractor.case_sensitive": "false"}
+_READABLE_DEFAULTS = {
+    "ion.fail_on_overflow": "true",
+    "ion.ignore_malformed": "false",
+    "ion.path_extractor.case_sensitive": "false",
+}
 Reader = Callable[[Any], Any]
 
 
@@ -113,7 +117,10 @@ def _reader(kind: Type, name: str) -> Reader:
     """Return the function that turns an Ion value into a value of *kind*, as strictly as the SerDe."""
 
     def bad(found: Any) -> StatementError:
-        return StatementError("HIVE_BAD_DATA", f"column {name!r} of type {trino_name(kind)}: an Ion value of type {_ion_name(found)} does not fit")
+        return StatementError(
+            "HIVE_BAD_DATA",
+            f"column {name!r} of type {trino_name(kind)}: an Ion value of type {_ion_name(found)} does not fit",
+        )
 
     def read_boolean(value: Any) -> bool:
         if isinstance(value, bool) or getattr(value, "ion_type", None) == IonType.BOOL:
@@ -127,7 +134,10 @@ def _reader(kind: Type, name: str) -> Reader:
         number = Decimal(value)
         figures, exponent = number.as_tuple()[1:]
         if -exponent > scale:
-            raise StatementError("HIVE_BAD_DATA", f"column {name!r}: a number has {-exponent} fraction digits, {trino_name(kind)} holds {scale}")
+            raise StatementError(
+                "HIVE_BAD_DATA",
+                f"column {name!r}: a number has {-exponent} fraction digits, {trino_name(kind)} holds {scale}",
+            )
         if number and len(figures) + exponent > precision - scale:
             raise StatementError("HIVE_BAD_DATA", f"column {name!r}: a number is too large for {trino_name(kind)}")
         return number
@@ -212,5 +222,14 @@ def ion_text(value: Any) -> str:
 
 
 def _ion_name(value: Any) -> str:
-    names = ((bool, "bool"), (int, "int"), (Decimal, "decimal"), (float, "float"), (str, "string"), (bytes, "blob"), (list, "list"), (dict, "struct"))
+    names = (
+        (bool, "bool"),
+        (int, "int"),
+        (Decimal, "decimal"),
+        (float, "float"),
+        (str, "string"),
+        (bytes, "blob"),
+        (list, "list"),
+        (dict, "struct"),
+    )
     return next((label for kind, label in names if isinstance(value, kind)), "other")

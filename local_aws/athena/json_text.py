@@ -53,7 +53,13 @@ def _dump(value: Any, *, is_sorted: bool) -> str:
         return "[" + ",".join(_dump(item, is_sorted=is_sorted) for item in value) + "]"
     if isinstance(value, dict):
         names = sorted(value) if is_sorted else value
-        return "{" + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{_dump(value[name], is_sorted=is_sorted)}" for name in names) + "}"
+        return (
+            "{"
+            + ",".join(
+                f"{json.dumps(name, ensure_ascii=False)}:{_dump(value[name], is_sorted=is_sorted)}" for name in names
+            )
+            + "}"
+        )
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -131,10 +137,15 @@ def encode(value: Any, kind: Type) -> str:
         case "array":
             return "[" + ",".join(encode(item, kind.args[0]) for item in value) + "]"
         case "map":
-            members = ((json.dumps(name, ensure_ascii=False), encode(value[name], kind.args[1])) for name in sorted(value))
+            members = (
+                (json.dumps(name, ensure_ascii=False), encode(value[name], kind.args[1])) for name in sorted(value)
+            )
             return "{" + ",".join(f"{name}:{text}" for name, text in members) + "}"
         case "row":
-            fields = (f"{json.dumps(name)}:{encode(value[f'f{index}'], field)}" for index, (name, field) in enumerate(kind.args))
+            fields = (
+                f"{json.dumps(name)}:{encode(value[f'f{index}'], field)}"
+                for index, (name, field) in enumerate(kind.args)
+            )
             return "{" + ",".join(fields) + "}"
     return str(value)
 

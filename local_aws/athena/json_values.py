@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from local_aws.athena.casts import quote
 from local_aws.athena.coercion import want_text
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression
-from local_aws.athena.types import BIGINT, BOOLEAN, DOUBLE, JSON, VARCHAR, Type, duckdb_name, trino_name
+from local_aws.athena.types import BIGINT, JSON, VARCHAR, Type, duckdb_name, trino_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from local_aws.athena.helpers import Helpers
 
 
@@ -55,7 +55,6 @@ def _format(values: list[Expression]) -> Expression:
 def _array_length(values: list[Expression]) -> Expression:
     _count("json_array_length", values, 1)
     return Expression(f"t_json_array_length({_document(values[0], 'json_array_length')})", BIGINT)
-
 
 
 FUNCTIONS: dict[str, Callable[[list[Expression]], Expression]] = {

@@ -21,7 +21,9 @@ _Translate = Callable[["ExpressionCompiler", list[exp.Expression], Scope], Expre
 _names = count()
 
 
-def _lambda(compiler: ExpressionCompiler, node: exp.Expression, kinds: list[Type], scope: Scope) -> tuple[str, Expression]:
+def _lambda(
+    compiler: ExpressionCompiler, node: exp.Expression, kinds: list[Type], scope: Scope
+) -> tuple[str, Expression]:
     """Return the DuckDB head of a lambda and its translated body."""
     if not isinstance(node, exp.Lambda):
         raise StatementError("TYPE_MISMATCH", "a lambda is expected")
@@ -77,7 +79,10 @@ def _reduce(compiler: ExpressionCompiler, nodes: list[exp.Expression], scope: Sc
     state = f"list_reduce({value.sql}, {head} {step.sql}, {start.sql})"
     # The finish lambda is applied to the one state, as a list of one.
     head, finish = _lambda(compiler, nodes[3], [start.type], scope)
-    return Expression(f"(CASE WHEN {value.sql} IS NULL THEN NULL ELSE list_transform([{state}], {head} {finish.sql})[1] END)", finish.type)
+    return Expression(
+        f"(CASE WHEN {value.sql} IS NULL THEN NULL ELSE list_transform([{state}], {head} {finish.sql})[1] END)",
+        finish.type,
+    )
 
 
 def _transform_values(compiler: ExpressionCompiler, nodes: list[exp.Expression], scope: Scope) -> Expression:
@@ -89,7 +94,9 @@ def _transform_values(compiler: ExpressionCompiler, nodes: list[exp.Expression],
     names = head.removeprefix("lambda ").removesuffix(":").split(", ")
     outer = f"{names[0]}_e"
     inside = body.sql.replace(names[0], f"({outer}).key").replace(names[1], f"({outer}).value")
-    entries = f"list_transform(map_entries({value.sql}), lambda {outer}: struct_pack(k := ({outer}).key, v := {inside}))"
+    entries = (
+        f"list_transform(map_entries({value.sql}), lambda {outer}: struct_pack(k := ({outer}).key, v := {inside}))"
+    )
     return Expression(f"map_from_entries({entries})", map_of(key, body.type))
 
 

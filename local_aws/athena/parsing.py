@@ -7,7 +7,6 @@ its own. Here every function stays a plain name, and what Trino's grammar refuse
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 
@@ -95,17 +94,12 @@ def _tokens(text: str) -> list[Token]:
 
 
 def _parse(text: str) -> exp.Expression:
-    sqlglot_log = logging.getLogger("sqlglot")
-    level = sqlglot_log.level
-    sqlglot_log.setLevel(logging.CRITICAL)  # it would quote the statement in a warning
     try:
         trees = [tree for tree in _StrictDialect().parse(text) if tree is not None]
     except (SqlglotError, RecursionError, ValueError) as problem:
         line = getattr(problem, "errors", None) or [{}]
         where = f"line {line[0].get('line', 1)}:{line[0].get('col', 1)}"
         raise SyntaxRejection(f"{where}: mismatched input") from problem
-    finally:
-        sqlglot_log.setLevel(level)
     if len(trees) != 1:
         raise SyntaxRejection("Only one sql statement is allowed")
     return trees[0]
@@ -126,11 +120,17 @@ def _refuse_by_tokens(tokens: list[Token], text: str) -> None:
             raise SyntaxRejection(f"{where}: backquoted identifiers are not supported; use double quotes")
         if token.text == "==":
             raise SyntaxRejection(f"{where}: mismatched input '=='")
-        if token.token_type == TokenType.COMMA and (after is None or after.text.lower() in ("from", ")", "where", "group", "order")):
+        if token.token_type == TokenType.COMMA and (
+            after is None or after.text.lower() in ("from", ")", "where", "group", "order")
+        ):
             raise SyntaxRejection(f"{where}: mismatched input ',' before {after.text if after else 'the end'!r}")
         if token.token_type == TokenType.STRING and after is not None and after.token_type == TokenType.STRING:
             raise SyntaxRejection(f"{where}: mismatched input: two texts in a row")
-        if after is not None and after.token_type == TokenType.STRING and token.token_type not in (TokenType.IDENTIFIER,):
+        if (
+            after is not None
+            and after.token_type == TokenType.STRING
+            and token.token_type not in (TokenType.IDENTIFIER,)
+        ):
             _refuse_typed_literal(token, text)
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         if token.token_type == TokenType.LIMIT:

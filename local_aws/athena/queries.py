@@ -58,7 +58,19 @@ class Context:
     mentions: dict[int, list[str]] = field(default_factory=dict)  # scan -> aliases under which it is read
 
 
-_QUERY_PARTS = ("with_", "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct")
+_QUERY_PARTS = (
+    "with_",
+    "expressions",
+    "from_",
+    "joins",
+    "where",
+    "group",
+    "having",
+    "order",
+    "limit",
+    "offset",
+    "distinct",
+)
 
 
 class QueryCompiler:
@@ -70,7 +82,7 @@ class QueryCompiler:
         self.expressions = ExpressionCompiler(self)
 
     @property
-    def helpers(self):  # noqa: ANN201
+    def helpers(self):
         """Return the makers of helper functions for one statement."""
         return self.context.helpers
 
@@ -132,9 +144,7 @@ class QueryCompiler:
             only(distinct)
             self._check_distinct(items, keys)
         is_plain = not (block.has_aggregate or block.has_window or node.args.get("limit") or node.args.get("offset"))
-        columns = tuple(
-            Column(name, value.type, value.origin if is_plain else None) for name, value in items
-        )
+        columns = tuple(Column(name, value.type, value.origin if is_plain else None) for name, value in items)
         return Relation(_assemble(node, source, where, items, group, having_sql, keys), columns)
 
     def _where(self, node: exp.Select, scope: Scope) -> str | None:
@@ -178,7 +188,11 @@ class QueryCompiler:
             return value.sql
 
         def several(part: exp.Expression) -> str:
-            parts = part.expressions if isinstance(part, exp.Tuple) else [part.this if isinstance(part, exp.Paren) else part]
+            parts = (
+                part.expressions
+                if isinstance(part, exp.Tuple)
+                else [part.this if isinstance(part, exp.Paren) else part]
+            )
             return "(" + ", ".join(key(inner_part) for inner_part in parts) + ")"
 
         terms: list[str] = []
@@ -190,7 +204,9 @@ class QueryCompiler:
                 terms.append(several(part) if isinstance(part, exp.Tuple) else key(part))
         return " GROUP BY " + ", ".join(terms)
 
-    def _sort_keys(self, node: exp.Expression, scope: Scope, items: list[tuple[str | None, Expression]]) -> list[tuple[str, str | None]]:
+    def _sort_keys(
+        self, node: exp.Expression, scope: Scope, items: list[tuple[str | None, Expression]]
+    ) -> list[tuple[str, str | None]]:
         """Return (sort text, expression it needs beside the columns or None): ORDER BY sees output names first."""
         order = node.args.get("order")
         if order is None:
@@ -213,12 +229,17 @@ class QueryCompiler:
             if is_nested(value.type) or value.type.name in ("json", "char"):
                 raise Unsupported(f"DISTINCT of {trino_name(value.type)}")
         if any(extra for _, extra in keys):
-            raise StatementError("EXPRESSION_NOT_IN_DISTINCT", "For SELECT DISTINCT, ORDER BY expressions must appear in select list")
+            raise StatementError(
+                "EXPRESSION_NOT_IN_DISTINCT", "For SELECT DISTINCT, ORDER BY expressions must appear in select list"
+            )
 
     def _values(self, node: exp.Values, outer: Scope | None) -> Relation:
         scope = Scope(parent=outer, clause="VALUES")
         rows = [
-            [self.expressions.compile(cell, scope) for cell in (row.expressions if isinstance(row, exp.Tuple) else [row])]
+            [
+                self.expressions.compile(cell, scope)
+                for cell in (row.expressions if isinstance(row, exp.Tuple) else [row])
+            ]
             for row in node.expressions
         ]
         if len({len(row) for row in rows}) != 1:
@@ -284,7 +305,7 @@ class QueryCompiler:
         return relation
 
 
-def _assemble(  # noqa: PLR0913
+def _assemble(
     node: exp.Select, source: str, where: str | None, items: list, group: str, having: str | None, keys: list
 ) -> str:
     outputs = [f"{value.sql} AS c{index}" for index, (_, value) in enumerate(items)]
@@ -345,9 +366,13 @@ def _star(part: exp.Expression) -> str | None:
 
 
 def _expand(relation: str, scope: Scope) -> list[tuple[str | None, Expression]]:
-    fields = [entry for entry in scope.fields if relation in ("", entry.relation) and not (entry.is_hidden and not relation)]
+    fields = [
+        entry for entry in scope.fields if relation in ("", entry.relation)
+    ]
     if not fields:
-        raise StatementError("COLUMN_NOT_FOUND", f"Table '{relation}' not found" if relation else "SELECT * without FROM")
+        raise StatementError(
+            "COLUMN_NOT_FOUND", f"Table '{relation}' not found" if relation else "SELECT * without FROM"
+        )
     return [(entry.name, entry.value) for entry in fields]
 
 

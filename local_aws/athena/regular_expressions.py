@@ -8,7 +8,9 @@ from functools import lru_cache
 from local_aws.athena.failures import StatementError, Unsupported
 
 # Java-only or differently read: character classes by name, \h \R \Q…\E \G \z \Z, class intersections, inline flags.
-_DIFFERENT = re.compile(r"\\[pPhHRQEGXzZaeckNuvV]|&&|\(\?[a-zA-Z-]+[:)]|\[[^\]]*\[|\(\?<[a-zA-Z]|\\x\{|\(\?P|\(\?\(|\(\?#|[*+?}]\+")
+_DIFFERENT = re.compile(
+    r"\\[pPhHRQEGXzZaeckNuvV]|&&|\(\?[a-zA-Z-]+[:)]|\[[^\]]*\[|\(\?<[a-zA-Z]|\\x\{|\(\?P|\(\?\(|\(\?#|[*+?}]\+"
+)
 
 
 @lru_cache(maxsize=256)
@@ -33,7 +35,9 @@ def _matches(text: str, pattern: str) -> list[re.Match[str]]:
 
 def _group(match: re.Match[str], group: int) -> str | None:
     if not 0 <= group <= match.re.groups:
-        raise StatementError("INVALID_FUNCTION_ARGUMENT", f"Pattern has {match.re.groups} groups. Cannot access group {group}")
+        raise StatementError(
+            "INVALID_FUNCTION_ARGUMENT", f"Pattern has {match.re.groups} groups. Cannot access group {group}"
+        )
     return match[group]
 
 

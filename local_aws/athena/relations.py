@@ -35,7 +35,9 @@ def renamed(relation: Relation, alias: exp.TableAlias | None) -> Relation:
         return relation
     if len(names) != len(relation.columns):
         raise StatementError("MISMATCHED_COLUMN_ALIASES", f"{len(names)} aliases for {len(relation.columns)} columns")
-    columns = (type(column)(name, column.type, column.origin) for column, name in zip(relation.columns, names, strict=True))
+    columns = (
+        type(column)(name, column.type, column.origin) for column, name in zip(relation.columns, names, strict=True)
+    )
     return type(relation)(relation.sql, tuple(columns), relation.scan)
 
 
@@ -58,7 +60,9 @@ def from_clause(compiler: QueryCompiler, node: exp.Select, outer: Scope | None) 
     return f" FROM {sql}", fields
 
 
-def _item(compiler: QueryCompiler, node: exp.Expression, outer: Scope | None, before: list[Field]) -> tuple[str, list[Field]]:
+def _item(
+    compiler: QueryCompiler, node: exp.Expression, outer: Scope | None, before: list[Field]
+) -> tuple[str, list[Field]]:
     if isinstance(node, exp.Unnest):
         return _unnest(compiler, node, outer, before)
     if isinstance(node, exp.Paren):
@@ -66,10 +70,7 @@ def _item(compiler: QueryCompiler, node: exp.Expression, outer: Scope | None, be
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
         raise Unsupported("parenthesised join")
     if isinstance(node, exp.Table | exp.Subquery | exp.Values | exp.Select):
-        if isinstance(node, exp.Table):
-            relation = table(compiler, node)
-        else:
-            relation = compiler.compile(node, outer)
+        relation = table(compiler, node) if isinstance(node, exp.Table) else compiler.compile(node, outer)
         alias_node = node.args.get("alias")
         relation = renamed(relation, alias_node)
         alias = compiler.alias()
@@ -90,7 +91,9 @@ def _relation_name(node: exp.Expression, alias: exp.TableAlias | None) -> str | 
     return node.name.lower() if isinstance(node, exp.Table) else None
 
 
-def _unnest(compiler: QueryCompiler, node: exp.Unnest, outer: Scope | None, before: list[Field]) -> tuple[str, list[Field]]:
+def _unnest(
+    compiler: QueryCompiler, node: exp.Unnest, outer: Scope | None, before: list[Field]
+) -> tuple[str, list[Field]]:
     only(node, "expressions", "alias", "offset")
     scope = Scope(fields=tuple(before), parent=outer, clause="UNNEST")
     columns: list[tuple[str, object]] = []
@@ -156,14 +159,19 @@ def _join(
         raise StatementError("SYNTAX_ERROR", "JOIN needs ON or USING")
     scope = Scope(fields=tuple(left + right), parent=outer, clause="JOIN clause")
     on = boolean(compiler.expressions.compile(condition, scope), "JOIN ON clause")
-    return f"{left_sql} {word} {right_sql} ON {on}", _forget(left, side in ("RIGHT", "FULL")) + _forget(right, side in ("LEFT", "FULL"))
+    return f"{left_sql} {word} {right_sql} ON {on}", _forget(left, side in ("RIGHT", "FULL")) + _forget(
+        right, side in ("LEFT", "FULL")
+    )
 
 
 def _forget(fields: list[Field], is_outer: bool) -> list[Field]:
     """Drop origins on the side that an outer join fills with NULLs: a filter there must not choose partitions."""
     if not is_outer:
         return fields
-    return [Field(entry.relation, entry.name, Expression(entry.value.sql, entry.value.type), entry.is_hidden) for entry in fields]
+    return [
+        Field(entry.relation, entry.name, Expression(entry.value.sql, entry.value.type))
+        for entry in fields
+    ]
 
 
 def _using(
@@ -177,12 +185,11 @@ def _using(
         (a, b), kind = meet([a, b], "USING")
         merged.append(Field(None, name, Expression(f"coalesce({a.sql}, {b.sql})", kind)))
     rest = [entry for side in (left[1], right[1]) for entry in side if entry.key not in names]
-    hidden = [Field(e.relation, e.name, e.value, is_hidden=True) for side in (left[1], right[1]) for e in side if e.key in names]
-    return f"{left[0]} {word} {right[0]} ON {' AND '.join(conditions)}", merged + rest + hidden
+    return f"{left[0]} {word} {right[0]} ON {' AND '.join(conditions)}", merged + rest
 
 
 def _one(fields: list[Field], name: str) -> Expression:
-    found = [entry.value for entry in fields if entry.key == name and not entry.is_hidden]
+    found = [entry.value for entry in fields if entry.key == name]
     if len(found) != 1:
         raise StatementError("COLUMN_NOT_FOUND", f"Column '{name}' is missing from one side of the join, or ambiguous")
     return found[0]
@@ -204,13 +211,14 @@ def note_equalities(compiler: QueryCompiler, node: exp.Expression, scope: Scope)
     else:
         return
     for column, literals in pairs:
-        if isinstance(column, exp.Column) and all(isinstance(part, exp.Literal) and part.args["is_string"] for part in literals):
+        if isinstance(column, exp.Column) and all(
+            isinstance(part, exp.Literal) and part.args["is_string"] for part in literals
+        ):
             origin = _own_origin(column, scope)
             if origin is not None:
                 values = {part.this for part in literals}
                 known = compiler.context.equalities.get(origin)
                 compiler.context.equalities[origin] = values if known is None else known & values
-
 
 
 def _own_origin(column: exp.Column, scope: Scope) -> Origin | None:

@@ -90,7 +90,8 @@ def text_of(value: Any, kind: Type) -> str | None:
             return "{" + ", ".join(pairs) + "}"
         case "row":
             fields = (
-                f"{name or f'field{index}'}={_inside(value[f'f{index}'], field)}" for index, (name, field) in enumerate(kind.args)
+                f"{name or f'field{index}'}={_inside(value[f'f{index}'], field)}"
+                for index, (name, field) in enumerate(kind.args)
             )
             return "{" + ", ".join(fields) + "}"
         case "varchar" | "json" | "tinyint" | "smallint" | "integer" | "bigint":

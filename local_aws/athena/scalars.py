@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from local_aws.athena import temporal
-from local_aws.athena.casts import as_bigint, as_double, cast, coerce
+from local_aws.athena.casts import as_bigint, as_double, cast, coerce, refuse
 from local_aws.athena.coercion import compare, meet, want_text
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression
@@ -28,6 +27,10 @@ from local_aws.athena.types import (
     row,
     trino_name,
 )
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WHITE_SPACE = r"' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)"
 _Arguments = list[Expression]
@@ -56,7 +59,9 @@ def concat_two(left: Expression, right: Expression) -> Expression:
 
 
 def _concat_arrays(left: Expression, right: Expression) -> Expression:
-    sides = [side if side.type.name == "array" else Expression(f"[{side.sql}]", array(side.type)) for side in (left, right)]
+    sides = [
+        side if side.type.name == "array" else Expression(f"[{side.sql}]", array(side.type)) for side in (left, right)
+    ]
     sides, kind = meet(sides, "concatenation")
     return Expression(
         f"(CASE WHEN {sides[0].sql} IS NULL OR {sides[1].sql} IS NULL THEN NULL ELSE list_concat({sides[0].sql}, {sides[1].sql}) END)",
@@ -118,10 +123,16 @@ def _pad(name: str) -> Callable[[_Arguments], Expression]:
 
 
 def _split_part(values: _Arguments) -> Expression:
-    text, separator, index = want_text(values[0], "split_part"), want_text(values[1], "split_part"), as_bigint(values[2])
+    text, separator, index = (
+        want_text(values[0], "split_part"),
+        want_text(values[1], "split_part"),
+        as_bigint(values[2]),
+    )
     if not isinstance(values[2].constant, int) or values[2].constant < 1 or values[1].constant == "":
         raise Unsupported("split_part() with an index that is no positive literal, or an empty delimiter")
-    return Expression(f"string_split({text}, {separator})[{index}]", values[0].type if values[0].type.name == "varchar" else VARCHAR)
+    return Expression(
+        f"string_split({text}, {separator})[{index}]", values[0].type if values[0].type.name == "varchar" else VARCHAR
+    )
 
 
 def _chr(values: _Arguments) -> Expression:
@@ -144,7 +155,9 @@ def _extreme(name: str) -> Callable[[_Arguments], Expression]:
         if is_nested(kind) or kind.name in ("json", "char"):
             raise Unsupported(f"{name}() of {trino_name(kind)}")
         nulls = " OR ".join(f"{value.sql} IS NULL" for value in values)
-        return Expression(f"(CASE WHEN {nulls} THEN NULL ELSE {name}({', '.join(value.sql for value in values)}) END)", kind)
+        return Expression(
+            f"(CASE WHEN {nulls} THEN NULL ELSE {name}({', '.join(value.sql for value in values)}) END)", kind
+        )
 
     return translate
 
@@ -160,7 +173,9 @@ def _round(values: _Arguments) -> Expression:
         precision, scale = value.type.args
         kind = decimal(precision + 1, scale) if len(values) > 1 else decimal(precision - scale + min(1, scale), 0)
         wide = duckdb_name(decimal(precision + 1, scale))
-        return Expression(f"CAST(round(CAST({value.sql} AS {wide}), {min(digits, scale)}) AS {duckdb_name(kind)})", kind)
+        return Expression(
+            f"CAST(round(CAST({value.sql} AS {wide}), {min(digits, scale)}) AS {duckdb_name(kind)})", kind
+        )
     if value.type != DOUBLE:
         raise Unsupported(f"round() of {trino_name(value.type)}")
     factor = f"CAST({10**digits} AS DOUBLE)"
@@ -192,7 +207,7 @@ def _double(template: str) -> Callable[[_Arguments], Expression]:
 
 
 def _mod(values: _Arguments) -> Expression:
-    from local_aws.athena.arithmetic import arithmetic  # noqa: PLC0415
+    from local_aws.athena.arithmetic import arithmetic
 
     if not all(is_numeric(value.type) for value in values):
         raise StatementError("FUNCTION_NOT_FOUND", "mod takes numbers")
@@ -227,7 +242,9 @@ def _contains(values: _Arguments) -> Expression:
     element = _array_of(values[0], "contains")
     kind = common(element, values[1].type)
     if kind is None or is_nested(kind):
-        raise StatementError("FUNCTION_NOT_FOUND", f"contains: {trino_name(values[0].type)} and {trino_name(values[1].type)}")
+        raise StatementError(
+            "FUNCTION_NOT_FOUND", f"contains: {trino_name(values[0].type)} and {trino_name(values[1].type)}"
+        )
     items, wanted = coerce(values[0], array(kind)).sql, coerce(values[1], kind).sql
     return Expression(
         f"(CASE WHEN {items} IS NULL OR {wanted} IS NULL THEN NULL WHEN list_contains({items}, {wanted}) THEN true"
@@ -278,7 +295,9 @@ def _array_join(values: _Arguments) -> Expression:
         texts = f"list_transform({texts}, lambda e: coalesce(e, {want_text(values[2], 'array_join')}))"
     kept = f"list_filter({texts}, lambda e: e IS NOT NULL)"
     joined = f"CASE WHEN len({kept}) = 0 THEN '' ELSE array_to_string({kept}, {separator}) END"
-    return Expression(f"(CASE WHEN {values[0].sql} IS NULL OR {separator} IS NULL THEN NULL ELSE {joined} END)", VARCHAR)
+    return Expression(
+        f"(CASE WHEN {values[0].sql} IS NULL OR {separator} IS NULL THEN NULL ELSE {joined} END)", VARCHAR
+    )
 
 
 def _sequence(values: _Arguments) -> Expression:
@@ -290,9 +309,12 @@ def _sequence(values: _Arguments) -> Expression:
     one_day = len(values) == 2 or (values[2].type.name == "interval day to second" and values[2].constant == 86_400_000)
     if first.type == last.type == DATE and one_day:
         days = f"generate_series(CAST({first.sql} AS TIMESTAMP), CAST({last.sql} AS TIMESTAMP), INTERVAL 1 DAY)"
-        backwards = "CAST(t_refuse('sequence() of days that runs backwards') AS DATE[])"
+        backwards = refuse("sequence() of days that runs backwards", array(DATE), first.sql)
         listed = f"list_transform({days}, lambda e: CAST(e AS DATE))"
-        return Expression(f"(CASE WHEN {first.sql} <= {last.sql} THEN {listed} WHEN {first.sql} > {last.sql} THEN {backwards} END)", array(DATE))
+        return Expression(
+            f"(CASE WHEN {first.sql} <= {last.sql} THEN {listed} WHEN {first.sql} > {last.sql} THEN {backwards} END)",
+            array(DATE),
+        )
     raise Unsupported("sequence() of anything but whole numbers by 1, or dates by 1 day")
 
 
@@ -373,11 +395,11 @@ SCALARS: dict[str, Scalar] = {
     "ceiling": Scalar((1, 1), _whole("ceil")),
     "abs": Scalar((1, 1), _abs),
     "mod": Scalar((2, 2), _mod),
-    "sqrt": Scalar((1, 1), _double("sqrt({0})")),
+    "sqrt": Scalar((1, 1), _double("t_sqrt({0})")),
     "exp": Scalar((1, 1), _double("exp({0})")),
-    "ln": Scalar((1, 1), _double("ln({0})")),
-    "power": Scalar((2, 2), _double("power({0}, {1})")),
-    "pow": Scalar((2, 2), _double("power({0}, {1})")),
+    "ln": Scalar((1, 1), _double("t_ln({0})")),
+    "power": Scalar((2, 2), _double("t_power({0}, {1})")),
+    "pow": Scalar((2, 2), _double("t_power({0}, {1})")),
     "cardinality": Scalar((1, 1), _cardinality),
     "element_at": Scalar((2, 2), _element_at),
     "contains": Scalar((2, 2), _contains),
@@ -419,5 +441,3 @@ def _replace(values: _Arguments) -> Expression:
     if values[1].constant == "" or values[1].constant is None:
         raise Unsupported("replace() of a text that is no literal")
     return Expression(f"replace({', '.join([*texts, chr(39) * 2][:3])})", VARCHAR)
-
-

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.types import Type
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local_aws.athena.types import Type
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,6 @@ class Field:
     relation: str | None
     name: str | None
     value: Expression
-    is_hidden: bool = False
 
     @property
     def key(self) -> str | None:
@@ -106,7 +108,7 @@ class Scope:
             matches = [entry for entry in self.fields if (entry.relation, entry.key) == (names[0], names[1])]
             if matches:
                 return _only(matches, names), names[2:]
-        matches = [entry for entry in self.fields if entry.key == names[0] and not entry.is_hidden]
+        matches = [entry for entry in self.fields if entry.key == names[0]]
         return (_only(matches, names), names[1:]) if matches else None
 
 

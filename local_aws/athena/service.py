@@ -6,13 +6,11 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-import duckdb
 from botocore.exceptions import ClientError
 
 from local_aws.athena import ddl
@@ -22,6 +20,10 @@ from local_aws.athena.parsing import MAX_STATEMENT_BYTES, parse_statement
 from local_aws.athena.results import column_info, to_csv
 from local_aws.athena.store import Store, split_uri
 from local_aws.aws_error import AwsError
+
+if TYPE_CHECKING:
+    import duckdb
+    from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 MAX_PAGE = 1000
@@ -116,7 +118,9 @@ class AthenaService:
             if token is not None and (workgroup, token) in self._tokens:
                 known, execution_id = self._tokens[workgroup, token]
                 if known != (text, context, body.get("ResultConfiguration")):
-                    raise _invalid("Idempotent parameters do not match: this ClientRequestToken was used with another request")
+                    raise _invalid(
+                        "Idempotent parameters do not match: this ClientRequestToken was used with another request"
+                    )
                 return {"QueryExecutionId": execution_id}
             entry = self._prepared(body, text, workgroup, context)
             _check_syntax(text)
@@ -133,7 +137,9 @@ class AthenaService:
         configuration, is_enforced = self._output(workgroup, body.get("ResultConfiguration") or {})
         execution_id = str(uuid.uuid4())
         database = context.get("Database")
-        job = Job(text, database.lower() if database else None, configuration["OutputLocation"], is_enforced, execution_id)
+        job = Job(
+            text, database.lower() if database else None, configuration["OutputLocation"], is_enforced, execution_id
+        )
         return Execution(execution_id, text, workgroup, context, job, configuration)
 
     def _output(self, workgroup: str, requested: dict[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -170,7 +176,7 @@ class AthenaService:
             self._store_result(entry, outcome)
         except (StatementError, Unsupported) as problem:
             failure = problem
-        except Exception as problem:  # noqa: BLE001 - whatever happens, the execution must end in a state
+        except Exception as problem:
             log.exception("athena execution %s broke", entry.id)
             failure = RuntimeError(f"INTERNAL_ERROR: {type(problem).__name__}")
         self._finish(entry, outcome, failure)
@@ -191,7 +197,9 @@ class AthenaService:
             if failure is None:
                 entry.outcome, entry.state = outcome, "SUCCEEDED"
                 return
-            category = {StatementError: 2, Unsupported: 3}.get(type(failure), 2 if isinstance(failure, StatementError) else 1)
+            category = {StatementError: 2, Unsupported: 3}.get(
+                type(failure), 2 if isinstance(failure, StatementError) else 1
+            )
             entry.reason = str(failure)
             entry.error = {
                 "ErrorCategory": category,
@@ -228,7 +236,11 @@ class AthenaService:
             found = [_described(self._executions[key]) for key in ids if key in self._executions]
             missing = [key for key in ids if key not in self._executions]
         unprocessed = [
-            {"QueryExecutionId": key, "ErrorCode": "QUERY_EXECUTION_NOT_FOUND", "ErrorMessage": f"QueryExecution {key} was not found"}
+            {
+                "QueryExecutionId": key,
+                "ErrorCode": "QUERY_EXECUTION_NOT_FOUND",
+                "ErrorMessage": f"QueryExecution {key} was not found",
+            }
             for key in missing
         ]
         return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": unprocessed}
@@ -250,7 +262,10 @@ class AthenaService:
             raise _invalid(f"MaxResults must be between 1 and {MAX_PAGE}, is {size}")
         if entry.state != "SUCCEEDED" or entry.outcome is None:
             ended = "did not finish successfully. Final query state: " + entry.state
-            raise _invalid("Query " + (ended if entry.state in _FINISHED else f"has not yet finished. Current state: {entry.state}"))
+            raise _invalid(
+                "Query "
+                + (ended if entry.state in _FINISHED else f"has not yet finished. Current state: {entry.state}")
+            )
         result = entry.outcome.result
         first = _offset(entry.id, body.get("NextToken"))
         lines = [tuple(column.name for column in result.columns), *result.rows] if result.columns else []
@@ -301,7 +316,10 @@ class AthenaService:
             "TableType": table.get("TableType", "EXTERNAL_TABLE"),
             "Columns": (table.get("StorageDescriptor") or {}).get("Columns") or [],
             "PartitionKeys": table.get("PartitionKeys") or [],
-            "Parameters": {**(table.get("Parameters") or {}), "location": (table.get("StorageDescriptor") or {}).get("Location") or ""},
+            "Parameters": {
+                **(table.get("Parameters") or {}),
+                "location": (table.get("StorageDescriptor") or {}).get("Location") or "",
+            },
         }
         if isinstance(table.get("CreateTime"), datetime):
             metadata["CreateTime"] = table["CreateTime"].timestamp()
@@ -362,7 +380,10 @@ def _described(entry: Execution) -> dict[str, Any]:
         "Query": entry.text,
         "StatementType": outcome.kind if outcome else _statement_type(entry.text),
         "SubstatementType": outcome.substatement if outcome else "",
-        "ResultConfiguration": {**entry.configuration, "OutputLocation": entry.result_location or f"{entry.job.output}{entry.id}.csv"},
+        "ResultConfiguration": {
+            **entry.configuration,
+            "OutputLocation": entry.result_location or f"{entry.job.output}{entry.id}.csv",
+        },
         "QueryExecutionContext": entry.context,
         "Status": status,
         "Statistics": statistics,

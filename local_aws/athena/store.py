@@ -50,7 +50,9 @@ class Store:
                 for entry in page.get("Contents", [])
             ]
         except ClientError as problem:
-            raise StatementError("HIVE_METASTORE_ERROR", f"cannot list {uri}: {problem.response['Error']['Code']}") from problem
+            raise StatementError(
+                "HIVE_METASTORE_ERROR", f"cannot list {uri}: {problem.response['Error']['Code']}"
+            ) from problem
 
     def visible(self, uri: str) -> list[StoredObject]:
         """Return the objects that a query reads: nothing empty, nothing whose name or folder begins with _ or a dot."""
@@ -76,4 +78,6 @@ class Store:
         try:
             self._s3.put_object(Bucket=bucket, Key=key, Body=body)
         except ClientError as problem:
-            raise StatementError("HIVE_WRITER_OPEN_ERROR", f"cannot write {uri}: {problem.response['Error']['Code']}") from problem
+            raise StatementError(
+                "HIVE_WRITER_OPEN_ERROR", f"cannot write {uri}: {problem.response['Error']['Code']}"
+            ) from problem

@@ -49,6 +49,11 @@ def _moment(value: Expression, where: str) -> str:
     raise StatementError("TYPE_MISMATCH", f"{where} takes a date or timestamp, not {trino_name(value.type)}")
 
 
+def fraction_digits(text: str) -> int:
+    """Return how many digits of a second a timestamp's text has."""
+    return len(text.partition(".")[2])
+
+
 def timestamp_literal(text: str) -> Expression:
     """
     Return TIMESTAMP '…'.
@@ -72,7 +77,9 @@ def interval(node: exp.Expression) -> Expression:
     if text is None or not re.fullmatch(r"[+-]?\d+", text, re.ASCII) or name not in (*_MILLISECONDS, "month", "year"):
         raise Unsupported("INTERVAL other than one whole number of one unit")
     if name in _MONTHS:
-        return Expression(f"CAST({int(text) * _MONTHS[name]} AS INTEGER)", INTERVAL_MONTH, constant=int(text) * _MONTHS[name])
+        return Expression(
+            f"CAST({int(text) * _MONTHS[name]} AS INTEGER)", INTERVAL_MONTH, constant=int(text) * _MONTHS[name]
+        )
     amount = int(text) * _MILLISECONDS[name]
     return Expression(f"CAST({amount} AS BIGINT)", INTERVAL_DAY, constant=amount)
 
@@ -91,7 +98,9 @@ def shift(operator: str, left: Expression, right: Expression) -> Expression:
     if left.type == DATE and right.type == INTERVAL_DAY:
         if right.constant is None or right.constant % _MILLISECONDS["day"]:
             raise StatementError("INVALID_FUNCTION_ARGUMENT", "Cannot add hour, minutes or seconds to a date")
-        return Expression(f"CAST({left.sql} {operator} CAST({right.constant // _MILLISECONDS['day']} AS INTEGER) AS DATE)", DATE)
+        return Expression(
+            f"CAST({left.sql} {operator} CAST({right.constant // _MILLISECONDS['day']} AS INTEGER) AS DATE)", DATE
+        )
     amount = "to_milliseconds" if right.type == INTERVAL_DAY else "to_months"
     if _is_zoned(left) and right.type == INTERVAL_MONTH:
         moved = f"({to_local(left)} {operator} to_months({right.sql}))"
@@ -101,7 +110,9 @@ def shift(operator: str, left: Expression, right: Expression) -> Expression:
     base = left.instant or left.sql
     if left.instant:
         raise Unsupported("interval arithmetic on a timestamp whose offset is in the data; use AT TIME ZONE first")
-    return Expression(f"CAST({base} {operator} {amount}({right.sql}) AS {left.type == DATE and 'DATE' or 'TIMESTAMP'})", left.type)
+    return Expression(
+        f"CAST({base} {operator} {amount}({right.sql}) AS {(left.type == DATE and 'DATE') or 'TIMESTAMP'})", left.type
+    )
 
 
 def part(name: str, value: Expression) -> Expression:

@@ -287,7 +287,9 @@ def common(left: Type, right: Type) -> Type | None:
         key, value = common(left.args[0], right.args[0]), common(left.args[1], right.args[1])
         return map_of(key, value) if key and value else None
     if left.name == right.name == "row" and len(left.args) == len(right.args):
-        fields = [(a[0] if a[0] == b[0] else None, common(a[1], b[1])) for a, b in zip(left.args, right.args, strict=True)]
+        fields = [
+            (a[0] if a[0] == b[0] else None, common(a[1], b[1])) for a, b in zip(left.args, right.args, strict=True)
+        ]
         return None if any(kind is None for _, kind in fields) else row(*fields)
     if "timestamp with time zone" in names and names <= {"timestamp with time zone", "timestamp", "date"}:
         if names != {"timestamp with time zone"} and UTC_TIMESTAMP in (left, right):

@@ -8,7 +8,10 @@ from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.scope import Expression
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local_aws.athena.scope import Expression
 
 
 @cache

@@ -1,7 +1,9 @@
 """The path every summary takes: items, Ion files in S3, the Glue table, the view, Athena's API, typed rows."""
 
 import gzip
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -68,10 +70,27 @@ class Warehouse:
             self.clients["s3"].put_object(Bucket=BUCKET, Key=f"{folder}{number}.ion.gz", Body=data)
         upsert_partition(self.clients["glue"], DATABASE, self.table, export_id, f"s3://{BUCKET}/{folder}")
 
+    @contextmanager
+    def snapshot(self, export_id: str, items: Iterable[dict[str, Any]]) -> Iterator[None]:
+        """Keep a snapshot in the catalog for a while: the engine lists all partitions for each query."""
+        self.add_snapshot(export_id, items)
+        yield
+        self.clients["glue"].delete_partition(
+            DatabaseName=DATABASE, TableName=self.table["Name"], PartitionValues=[export_id]
+        )
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Run *sql* and return its rows, typed by what Athena says of each column."""
-        pages = self.clients["athena"].get_paginator("get_query_results").paginate(QueryExecutionId=self.run(sql))
-        return list(_typed(page["ResultSet"] for page in pages))
+        return self.rows_of({"": sql})[""]
+
+    def rows_of(self, queries: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+        """Run *queries* at the same time and return the rows of each, by its name."""
+        started = {name: self._start(sql) for name, sql in queries.items()}
+        return {name: self._result(query_id) for name, query_id in started.items()}
+
+    def run(self, sql: str) -> None:
+        """Run *sql* to its end; a query that fails, fails the test with Athena's reason."""
+        self._wait(self._start(sql))
 
     def unload(self, select: str, prefix: str) -> None:
         """Write the rows of *select* as Parquet under *prefix* of the results bucket, as the operators do."""
@@ -84,17 +103,23 @@ class Warehouse:
         found = s3.list_objects_v2(Bucket=RESULTS, Prefix=prefix).get("Contents", [])
         return [s3.get_object(Bucket=RESULTS, Key=each["Key"])["Body"].read() for each in found]
 
-    def run(self, sql: str) -> str:
-        """Run *sql* to its end and return the id of the query; a failed one fails the test with Athena's reason."""
-        athena = self.clients["athena"]
-        query_id = athena.start_query_execution(
+    def _start(self, sql: str) -> str:
+        return self.clients["athena"].start_query_execution(
             QueryString=sql, QueryExecutionContext={"Database": DATABASE}, WorkGroup=WORKGROUP
         )["QueryExecutionId"]
-        while True:
-            status = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
-            if status["State"] == "SUCCEEDED":
-                return query_id
-            assert status["State"] in ("QUEUED", "RUNNING"), status.get("StateChangeReason")
+
+    def _wait(self, query_id: str) -> None:
+        def status() -> dict[str, Any]:
+            return self.clients["athena"].get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"]
+
+        while (found := status())["State"] in ("QUEUED", "RUNNING"):
+            time.sleep(0.02)  # the engine is a thread of this process: asking without a pause would slow it down
+        assert found["State"] == "SUCCEEDED", found.get("StateChangeReason")
+
+    def _result(self, query_id: str) -> list[dict[str, Any]]:
+        self._wait(query_id)
+        pages = self.clients["athena"].get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+        return list(_typed(page["ResultSet"] for page in pages))
 
 
 def _typed(results: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -3,8 +3,8 @@
 -- Numbers arrive as decimal(38,0), whose average is a whole number, so they are cast. Times stay ISO 8601 text, since
 -- Athena refuses a view with a `timestamp with time zone` column. A text that is no time gives no day, not an error.
 -- Columns: conversation_id, export_id, language, outcome, category, reason, prompt_version, taxonomy_version, model,
--- answered_by, user_pseudonym, run_id, is_clipped, created_at, evaluated_at, inquiry_score, attempts, input_tokens,
--- output_tokens, cost_micro_usd, day (of created_at, in the configured zone).
+-- answered_by, user_pseudonym, run_id, inquiry_score, attempts, input_tokens, output_tokens, cost_micro_usd,
+-- is_clipped, day (of created_at, in the configured zone), created_at, evaluated_at.
 create or replace view evaluations as
 select
     conversation_id,
