@@ -29,8 +29,8 @@ LATENCY ?= 0.3
 demo: .venv/.ready ## The whole census on this machine, no AWS: make demo [DATA=file.jsonl] [LATENCY=0]
 	@$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)") --latency $(LATENCY)
 
-up: .venv/.ready ## The real Airflow UI on 127.0.0.1:8080 with everything in it
-	@$(BIN)/python -m demo.up
+up: .venv/.ready ## The real Airflow UI on 127.0.0.1:8080: make up [PORT=8081] [SCHEDULE=1]
+	@$(BIN)/python -m demo.up $(if $(PORT),--port $(PORT)) $(if $(SCHEDULE),--schedule)
 
 down: .venv/.ready ## End what `make up` started
 	@$(BIN)/python -m demo.down
@@ -54,5 +54,5 @@ lock: .venv/.ready ## Resolve constraints.txt (as MWAA 3.3.1) and requirements-d
 	@$(BIN)/uv pip compile -q --no-header --no-annotate --strip-extras --universal --python-version 3.11 \
 		-c .venv/runtime.lock .venv/runtime.in requirements-dev.txt -o requirements-dev.lock
 
-clean: ## Remove the demo's state (not the environment)
+clean: down ## Remove the state of the demo and of make up (not the environment)
 	@rm -rf .local report.html

@@ -54,7 +54,7 @@ def _census(
     run_id = f"demo__{datetime.now(UTC).strftime('%Y-%m-%dT%H-%M-%S')}"
     log = state / "airflow.log"
     environment = airflow_environment(state / "airflow", endpoint_url, VARIABLES)
-    with local_aws(endpoint_url, state, options.latency), local_airflow(environment, log) as airflow:
+    with local_aws(environment, state, options.latency), local_airflow(environment, log) as airflow:
         say("aws")
         new = load_conversations(endpoint_url, conversations)
         say("loaded", total=len(conversations), new=new)

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo.airflow_home import REPOSITORY
+from demo.airflow_home import REPOSITORY, process_environment
 from demo.up import NotStarted
 
 START_PATIENCE_S = 60
 
 
 @contextmanager
-def local_aws(endpoint_url: str, state: Path, latency_s: float) -> Iterator[None]:
+def local_aws(environment: dict[str, str], state: Path, latency_s: float) -> Iterator[None]:
     """
-    Run the local AWS at *endpoint_url*, with its data in *state*, until the block ends.
+    Run the local AWS that *environment* points to, with its data in *state*, until the block ends.
 
     Raises: NotStarted with the place of its log.
     """
@@ -27,7 +27,7 @@ def local_aws(endpoint_url: str, state: Path, latency_s: float) -> Iterator[None
         "-m",
         "local_aws",
         "--port",
-        endpoint_url.rsplit(":", 1)[1],
+        environment["AWS_ENDPOINT_URL"].rsplit(":", 1)[1],
         "--data",
         str(state / "aws"),
     ]

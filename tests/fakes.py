@@ -3,7 +3,7 @@
 import copy
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,16 +49,15 @@ def reply(answer: object = None, stop_reason: str | None = "tool_use", usage: Us
 class FakeStore:
     """A table in memory; a write is refused, as DynamoDB would, by what the item is at that moment."""
 
-    def __init__(
-        self, items: list[dict[str, Any]], mapping: TableMapping = MAPPING, full: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, items: list[dict[str, Any]], mapping: TableMapping = MAPPING, full: Sequence[str] = ()) -> None:
         self.mapping, self.full, self.written = mapping, full, 0
         self.items = {item[mapping.partition_key]: item for item in items}
         self._lock = threading.Lock()
 
     def read(self) -> Iterator[Stored]:
         for name in list(self.items):
-            yield Stored(copy.deepcopy(self.items[name]), has_room=name not in self.full)
+            if name in self.items:  # not deleted since the reading began
+                yield Stored(copy.deepcopy(self.items[name]), has_room=name not in self.full)
 
     def write(self, stored: Stored, evaluation: Evaluation) -> Outcome:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -26,8 +27,7 @@ from local_aws.athena.types import (
 )
 
 if TYPE_CHECKING:
-    import re
-from collections.abc import Callable
+    from collections.abc import Callable
     from local_aws.athena.queries import QueryCompiler
 
 _COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}

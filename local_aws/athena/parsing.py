@@ -65,6 +65,8 @@ def parse_statement(text: str) -> exp.Expression | Unload:
         raise SyntaxRejection("Only one sql statement is allowed")
     _refuse_by_tokens(tokens, text)
     first = tokens[0].text.lower()
+    if first in ("create", "drop", "insert") and len(tokens) < 3:
+        raise SyntaxRejection(f"line 1:1: {first.upper()} of what?")
     if first == "unload":
         return _parse_unload(tokens, text)
     if first in ("show", "describe", "desc", "explain", "msck", "alter", "merge", "delete", "update", "optimize",
@@ -102,6 +104,8 @@ def _parse(text: str) -> exp.Expression:
         raise SyntaxRejection(f"{where}: mismatched input") from problem
     if len(trees) != 1:
         raise SyntaxRejection("Only one sql statement is allowed")
+    if any(not select.expressions for select in trees[0].find_all(exp.Select)):
+        raise SyntaxRejection("SELECT without columns")
     return trees[0]
 
 
@@ -139,6 +143,8 @@ def _refuse_by_tokens(tokens: list[Token], text: str) -> None:
             raise SyntaxRejection(f"{where}: mismatched input 'OFFSET'; OFFSET stands before LIMIT")
         if token.text == ")":
             limits.discard(depth + 1)
+        if token.token_type == TokenType.LIMIT and index + 2 < len(tokens) and tokens[index + 2].text == ",":
+            raise SyntaxRejection(f"{where}: mismatched input ',' after LIMIT")
 
 
 def _refuse_typed_literal(token: Token, text: str) -> None:
@@ -176,6 +182,8 @@ def _unload_properties(tokens: list[Token]) -> dict[str, str]:
     properties: dict[str, str] = {}
     for index in range(0, len(inside), 4):
         part = inside[index : index + 4]
+        if len(part) > 2 and part[2].text.lower() == "array":
+            raise Unsupported(f"UNLOAD property {part[0].text.lower()}")
         if len(part) < 3 or part[1].text != "=" or (len(part) == 4 and part[3].text != ","):
             raise SyntaxRejection("UNLOAD: expected property = 'value'")
         if part[2].token_type not in (TokenType.STRING, TokenType.NUMBER):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -144,9 +145,11 @@ class AthenaService:
 
     def _output(self, workgroup: str, requested: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         try:
-            group = self._athena.get_work_group(WorkGroup=workgroup)["WorkGroup"]
+            group = self._athena.get_work_group(WorkGroup=workgroup).get("WorkGroup")
         except ClientError as problem:
             raise _invalid(f"WorkGroup {workgroup} is not found.") from problem
+        if not group:  # moto's answer for a workgroup that is not there
+            raise _invalid(f"WorkGroup {workgroup} is not found.")
         if group.get("State", "ENABLED") != "ENABLED":
             raise _invalid(f"WorkGroup {workgroup} is disabled.")
         settings = group.get("Configuration") or {}
@@ -177,7 +180,9 @@ class AthenaService:
         except (StatementError, Unsupported) as problem:
             failure = problem
         except Exception as problem:
-            log.exception("athena execution %s broke", entry.id)
+            # Without the exception's text, which may quote a value of the data.
+            place = traceback.extract_tb(problem.__traceback__)[-1]
+            log.error("athena execution %s broke: %s at %s:%s", entry.id, type(problem).__name__, place.filename, place.lineno)  # noqa: TRY400
             failure = RuntimeError(f"INTERNAL_ERROR: {type(problem).__name__}")
         self._finish(entry, outcome, failure)
 

@@ -241,7 +241,9 @@ def test_a_deleted_conversation_stays_deleted(dynamodb, store):
         pytest.param(MAPPING, {}, {"turns": None}, Outcome.CHANGED, id="the turns are gone"),
         pytest.param(MAPPING, {"turns": None}, {"turns": TURNS}, Outcome.CHANGED, id="the turns came"),
         pytest.param(MAPPING, {"turns": None}, {"turns": None}, Outcome.EVALUATED, id="never any turns"),
-        pytest.param(MAPPING, {"turns": {"S": "text"}}, {"turns": {"S": "text"}}, Outcome.EVALUATED, id="turns as text"),
+        pytest.param(
+            MAPPING, {"turns": {"S": "text"}}, {"turns": {"S": "text"}}, Outcome.EVALUATED, id="turns as text"
+        ),
         pytest.param(MAPPING, {}, {"title": {"S": "new"}}, Outcome.EVALUATED, id="another attribute"),
         pytest.param(
             MARKED, {"updated_at": {"N": "1"}}, {"updated_at": {"N": "2"}}, Outcome.CHANGED, id="another marker"
@@ -370,14 +372,17 @@ def test_a_false_condition_shows_no_conversation(dynamodb, store, caplog, capfd,
     assert CANARY not in "".join(capfd.readouterr())
 
 
-@pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ValidationException", "InternalServerError"])
+@pytest.mark.parametrize(
+    "code", ["ProvisionedThroughputExceededException", "ValidationException", "InternalServerError"]
+)
 def test_any_other_refusal_is_raised_without_the_conversation(dynamodb, store, code):
     _put(dynamodb)
     stored = _one(store)
 
-    with Stubber(dynamodb) as stubber, pytest.raises(ClientError, match=code) as caught:
+    with Stubber(dynamodb) as stubber:
         stubber.add_client_error("update_item", service_error_code=code)
-        store.write(stored, EVALUATION)
+        with pytest.raises(ClientError, match=code) as caught:
+            store.write(stored, EVALUATION)
 
     assert CANARY not in "".join(traceback.format_exception(caught.value))
     assert CANARY not in repr(caught.value.response)
@@ -464,7 +469,15 @@ def test_sizes_are_those_of_the_developer_guide(value, size):
 
 @pytest.mark.parametrize(
     ("number", "least"),
-    [("0", 1), ("7", 2), ("-7", 3), ("1234", 3), ("0.5", 2), ("-0.5", 3), ("12345678901234567890123456789012345678", 20)],
+    [
+        ("0", 1),
+        ("7", 2),
+        ("-7", 3),
+        ("1234", 3),
+        ("0.5", 2),
+        ("-0.5", 3),
+        ("12345678901234567890123456789012345678", 20),
+    ],
 )
 def test_a_number_is_never_taken_for_smaller_than_it_is(number, least):
     assert least <= item_bytes({"": {"N": number}}) <= 21

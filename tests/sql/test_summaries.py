@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from chatcensus.include import read_yaml
+from chatcensus.summaries import Summaries
 from tests.sql.generated_items import generated_items
 from tests.sql.reference import SUMMARIES, summaries
 from tests.sql.warehouse import SQL, SUMMARY_FILES, Warehouse, summary_sql
@@ -203,4 +205,14 @@ def test_the_header_names_the_file_and_its_columns(warehouse, path: Path):
     assert header.startswith(f"{path.stem}: ")
     assert "Grain: " in header
     assert "Reads: " in header
-    assert [name.strip() for name in described.split(",")] == list(warehouse.rows(select)[0])
+    assert [name.strip() for name in described.split(",")] == list(warehouse.columns(select))
+
+
+@pytest.mark.parametrize("summary", read_yaml(SQL / "summaries.yaml", Summaries).summaries, ids=lambda each: each.table)
+def test_the_catalog_describes_the_columns_that_the_statement_returns(warehouse, summary):
+    athena_types = {"string": "varchar", "int": "integer"}
+
+    described = {column.name: athena_types.get(column.type, column.type) for column in summary.columns}
+
+    assert described == warehouse.columns(summary_sql(summary.table, GIVEN))
+    assert list(described) == list(EXPECTED[summary.table][0])

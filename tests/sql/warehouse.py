@@ -73,7 +73,7 @@ class Warehouse:
     @contextmanager
     def snapshot(self, export_id: str, items: Iterable[dict[str, Any]]) -> Iterator[None]:
         """Keep a snapshot in the catalog for a while: the engine lists all partitions for each query."""
-        self.add_snapshot(export_id, items)
+        self.add_snapshot(export_id, items, files=1)
         yield
         self.clients["glue"].delete_partition(
             DatabaseName=DATABASE, TableName=self.table["Name"], PartitionValues=[export_id]
@@ -87,6 +87,13 @@ class Warehouse:
         """Run *queries* at the same time and return the rows of each, by its name."""
         started = {name: self._start(sql) for name, sql in queries.items()}
         return {name: self._result(query_id) for name, query_id in started.items()}
+
+    def columns(self, sql: str) -> dict[str, str]:
+        """Run *sql* and return the type that Athena gives for each of its columns."""
+        query_id = self._start(sql)
+        self._wait(query_id)
+        result = self.clients["athena"].get_query_results(QueryExecutionId=query_id)["ResultSet"]
+        return {column["Name"]: column["Type"] for column in result["ResultSetMetadata"]["ColumnInfo"]}
 
     def run(self, sql: str) -> None:
         """Run *sql* to its end; a query that fails, fails the test with Athena's reason."""

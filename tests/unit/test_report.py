@@ -205,6 +205,7 @@ def test_braces_in_a_label_are_text_too():
     [
         pytest.param(["stand-in"], "notice_all", id="only the stand-in"),
         pytest.param(["claude", "stand-in"], "notice_some", id="both"),
+        pytest.param(["nobody", "stand-in"], "notice_all", id="the stand-in, and some needed no answer"),
         pytest.param(["claude"], None, id="a real model"),
         pytest.param([], None, id="nobody"),
     ],
@@ -302,6 +303,14 @@ def test_only_the_first_twenty_users_are_listed_and_the_unknown_ones_are_one_row
     assert "user-19" in text
     assert "user-20" not in text
     assert text.count(TEXTS["en"]["unknown_user"]) == 1
+
+
+def test_rows_are_shown_in_the_same_order_however_they_come():
+    turned = report()
+    for rows in turned["tables"].values():
+        rows.reverse()
+
+    assert render_report(turned) == render_report(REPORT)
 
 
 def test_times_are_shown_in_the_configured_zone():

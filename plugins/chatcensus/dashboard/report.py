@@ -6,7 +6,7 @@ Standard library and Jinja only: operators, demo and tests render the same page.
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,34 @@ from markupsafe import Markup
 
 from chatcensus.dashboard.report_texts import TEXTS
 
-STAND_IN = "stand-in"
+STAND_IN, NOBODY = "stand-in", "nobody"  # the latter where a conversation was quarantined without a call
 UNKNOWN_USER = "unknown"
 USERS_SHOWN = 20
 BARS_SHOWN = 62  # bars in the chart of days before it counts months, then years
 DAYS_UNFOLDED = 14  # rows of days a reader sees without opening the table
 
+OUTCOMES = ("evaluated", "quarantined", "pending")
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 Row = Mapping[str, Any]
 Local = Mapping[str, str]  # one text for each language
+
+# The order in which each table is read; Parquet files keep none.
+_ORDER: Mapping[str, Callable[[Row], Any]] = {
+    "category_counts": lambda row: (-row["conversations"], row["category"]),
+    "score_distribution": lambda row: -row["inquiry_score"],
+    "daily_usage": lambda row: (row["day"] is None, str(row["day"])),
+    "usage_by_user": lambda row: (-row["conversations"], row["user_pseudonym"]),
+    "model_cost": lambda row: (-row["cost_micro_usd"], str(row["model"]), str(row["answered_by"])),
+    "evaluation_quality": lambda row: (
+        OUTCOMES.index(row["outcome"]),
+        -row["conversations"],
+        str(row["reason"]),
+        str(row["model"]),
+        str(row["prompt_version"]),
+    ),
+}
 
 
 def render_report(report: Mapping[str, Any], language: str = "en") -> str:
@@ -35,7 +53,7 @@ def render_report(report: Mapping[str, Any], language: str = "en") -> str:
 
     Shape: run_id, generated_at, export_id, export_time (ISO 8601), item_count, timezone, answered_by (list), totals
     {conversations, evaluated, quarantined, pending}, cost_micro_usd, labels {category: {en, ja}}, and tables
-    {summary table: its rows as dicts, in the order of its SQL}. Days are dates or ISO text.
+    {summary table: its rows as dicts, in any order}. Days are dates or ISO text.
     Raises: KeyError for a part that is missing, ValueError for an unknown language.
     """
     if language not in TEXTS:
@@ -49,7 +67,8 @@ def render_report(report: Mapping[str, Any], language: str = "en") -> str:
     )
     environment.globals.update(text=text, style=_style())
     environment.filters.update(number=number, percent=percent, score=score, usd=usd, usd_rounded=usd_rounded, bar=bar)
-    return environment.get_template("report.html.jinja").render(language=language, languages=TEXTS, **_page(report))
+    page = _page({**report, "tables": _in_order(report["tables"])})
+    return environment.get_template("report.html.jinja").render(language=language, languages=TEXTS, **page)
 
 
 def text(key: str, **values: object) -> Markup:
@@ -113,6 +132,10 @@ def _style() -> dict[str, Markup]:
     return {"css": Markup(css), "hash": Markup(f"sha256-{digest}")}  # noqa: S704 - our own file and its own digest
 
 
+def _in_order(tables: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    return {table: sorted(tables[table], key=order) for table, order in _ORDER.items()}
+
+
 def _page(report: Mapping[str, Any]) -> dict[str, Any]:
     tables = report["tables"]
     evaluated, judged = report["totals"]["evaluated"], report["totals"]["evaluated"] + report["totals"]["quarantined"]
@@ -164,7 +187,7 @@ def _finding(report: Mapping[str, Any], labels: Mapping[str, Local]) -> Markup:
 def _notice(answered_by: Sequence[str]) -> str | None:
     if STAND_IN not in answered_by:
         return None
-    return "notice_all" if set(answered_by) == {STAND_IN} else "notice_some"
+    return "notice_some" if set(answered_by) - {STAND_IN, NOBODY} else "notice_all"
 
 
 def _is_complete(report: Mapping[str, Any]) -> bool:

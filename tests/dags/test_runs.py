@@ -1,0 +1,154 @@
+"""The real DAG in a real Airflow against the local AWS: what a run judges, costs, publishes, and never does twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.airflow_home import VARIABLES, airflow_environment
+from demo.generator import generate
+from demo.load import Conversation, load_conversations
+from demo.outcome import Outcome, read_outcome
+from demo.progress import LocalAirflow, Step, local_airflow
+from tests.conftest import LocalAwsForTests
+
+pytestmark = pytest.mark.airflow
+
+TABLE = VARIABLES["chatcensus_table"]
+
+
+class Census:
+    """Runs the DAG and looks at what it did."""
+
+    def __init__(self, aws: LocalAwsForTests, airflow: LocalAirflow) -> None:
+        self.aws, self.airflow = aws, airflow
+        self.steps: list[Step] = []
+
+    def load(self, count: int, seed: int = 1) -> None:
+        """Put generated conversations into the table."""
+        drawn = [Conversation.model_validate(line, strict=False) for line in generate(count, seed)]
+        load_conversations(self.aws.endpoint_url, drawn)
+
+    def run(self, run_id: str, **conf: Any) -> str:
+        """Run the DAG and return the state of the run."""
+        self.steps = []
+        return self.airflow.run_dag("chat_census", conf, run_id, self.steps.append)
+
+    def outcome(self, run_id: str) -> Outcome:
+        """Read what the run published."""
+        return read_outcome(self.aws.endpoint_url, run_id)
+
+    def cost(self) -> tuple[int, int, int]:
+        """Model calls, writes to the conversation table, exports so far."""
+        stats = self.aws.stats()
+        return stats["converse_calls"], stats["dynamodb_writes"].get(TABLE, 0), stats["exports"]
+
+    def items(self) -> dict[str, dict[str, Any]]:
+        """The table, by conversation."""
+        pages = self.aws.client("dynamodb").get_paginator("scan").paginate(TableName=TABLE)
+        return {item["conversation_id"]["S"]: item for page in pages for item in page["Items"]}
+
+    def ended(self, task_id: str) -> list[str]:
+        """How the tries of a task ended."""
+        return [
+            step.state for step in self.steps if step.task_id == task_id and step.state not in ("started", "progress")
+        ]
+
+
+@pytest.fixture(scope="module")
+def airflow(local_aws_server: LocalAwsForTests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
+    home = tmp_path_factory.mktemp("airflow")
+    with local_airflow(_environment(home, local_aws_server), home / "airflow.log") as started:
+        yield started
+
+
+@pytest.fixture
+def census(local_aws: LocalAwsForTests, airflow: LocalAirflow) -> Census:
+    return Census(local_aws, airflow)
+
+
+def _environment(home: Path, aws: LocalAwsForTests, **changed: str) -> dict[str, str]:
+    return airflow_environment(home, aws.endpoint_url, VARIABLES | changed)
+
+
+def test_repeating_a_finished_run_makes_no_call_no_write_and_no_export(census: Census) -> None:
+    census.load(30)
+    assert census.run("nightly") == "success"
+    first, cost = census.outcome("nightly"), census.cost()
+
+    assert census.run("nightly") == "success"
+
+    assert census.cost() == cost
+    assert census.outcome("nightly").tables == first.tables
+
+
+def test_a_new_run_judges_what_is_new_or_changed_and_nothing_else(census: Census) -> None:
+    census.load(20)
+    assert census.run("monday") == "success"
+    calls, _, _ = census.cost()
+    changed, deleted = sorted(census.items())[:2]
+    dynamodb = census.aws.client("dynamodb")
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key={"conversation_id": {"S": changed}},
+        UpdateExpression="SET turns = list_append(turns, :more)",
+        ExpressionAttributeValues={
+            ":more": {"L": [{"M": {"role": {"S": "user"}, "content": {"S": "Thanks, and in SQL?"}}}]}
+        },
+    )
+    dynamodb.delete_item(TableName=TABLE, Key={"conversation_id": {"S": deleted}})
+    census.load(5, seed=2)
+
+    assert census.run("tuesday") == "success"
+
+    tally = census.outcome("tuesday").tally
+    assert census.cost()[0] == calls + 6
+    assert tally["outcomes"] == {"evaluated": 6, "already_evaluated": 18}
+    assert deleted not in census.items()
+    assert census.items()[changed]["evaluation"]["M"]["run_id"] == {"S": "tuesday"}
+    assert sum(row["conversations"] for row in census.outcome("tuesday").tables["category_counts"]) == 24
+
+
+def test_many_segments_judge_each_conversation_once(census: Census) -> None:
+    census.load(30)
+
+    assert census.run("segments", conversations_per_segment=8) == "success"
+
+    names = [step.label for step in census.steps if step.task_id == "classify" and step.state == "success"]
+    assert sorted(names) == [f"segment {number}/4 (8)" for number in (1, 2, 3, 4)]
+    assert census.cost()[0] == 30
+    assert census.outcome("segments").tally["outcomes"] == {"evaluated": 30}
+
+
+def test_a_run_without_budget_ends_well_and_leaves_everything_pending(census: Census) -> None:
+    census.load(10)
+
+    assert census.run("poor", max_usd=0) == "success"
+
+    assert census.cost()[:2] == (0, 10)  # ten writes put the conversations there
+    assert not any("evaluation" in item for item in census.items().values())
+    assert sum(row["pending"] for row in census.outcome("poor").tables["daily_usage"]) == 10
+
+
+def test_an_empty_table_ends_well_with_empty_summaries(census: Census) -> None:
+    census.load(0)
+
+    assert census.run("empty") == "success"
+
+    assert all(rows == [] for rows in census.outcome("empty").tables.values())
+
+
+def test_a_failed_classification_can_never_end_green(local_aws: LocalAwsForTests, tmp_path: Path) -> None:
+    environment = _environment(tmp_path, local_aws, chatcensus_pseudonym_secret="short")
+    with local_airflow(environment, tmp_path / "airflow.log") as airflow:
+        census = Census(local_aws, airflow)
+        census.load(5)
+
+        state = census.run("red")
+
+    assert state == "failed"
+    assert census.ended("classify") == ["failed"]
+    assert census.ended("settle")[-1] == "failed"
+    assert census.ended("export") == []
+    assert not any("evaluation" in item for item in census.items().values())

@@ -1,0 +1,306 @@
+"""One conversation: asked until there is a verdict, within the budget, whatever the model does."""
+
+import logging
+
+import pytest
+
+from chatcensus.answer import Judgement, Reason
+from chatcensus.asking import BUSY_CAP_S, MAX_BUSY_TRIES, Asker, Bill
+from chatcensus.conversation import Conversation, Turn
+from chatcensus.errors import FeatureRefused, ModelBusy, QuotaExhausted, ReplyLost, RequestRefused, SetupError
+from chatcensus.pricing import Usage
+from tests.fakes import BAD, COST, GOOD, MODEL, TAXONOMY, USAGE, FakeClock, FakeLedger, FakeModel, reply
+
+CONVERSATION = Conversation("c1", (Turn("user", "Why does it return None?"),))
+LONG = Conversation("c2", (Turn("user", "あ" * 7_000),))
+JUDGED = Judgement("coding", 3)
+TRUNCATED = reply(stop_reason="max_tokens")
+
+
+class Asking:
+    """An asker with everything that it was given, so that a test can look at all of it."""
+
+    def __init__(
+        self, *answers: object, max_micro_usd: int = 10**9, modes: tuple[str, ...] = ("tool", "prompt")
+    ) -> None:
+        self.model, self.ledger, self.clock, self.bill = (
+            FakeModel(*answers),
+            FakeLedger(max_micro_usd),
+            FakeClock(),
+            Bill(),
+        )
+        self.asker = Asker(
+            self.model,
+            self.ledger,
+            MODEL.model_copy(update={"output_modes": modes}),
+            "Judge it.",
+            TAXONOMY,
+            self.clock,
+        )
+
+    def verdict(self, conversation: Conversation = CONVERSATION) -> Judgement | Reason | None:
+        return self.asker.verdict(conversation, self.bill)
+
+    @property
+    def modes(self) -> list[str]:
+        return [call.mode for call in self.model.history]
+
+    @property
+    def max_tokens(self) -> list[int]:
+        return [call.max_tokens for call in self.model.history]
+
+
+def test_a_good_answer_is_the_verdict_and_is_paid_once():
+    asking = Asking(GOOD)
+
+    assert asking.verdict() == JUDGED
+    assert asking.bill == Bill(1, USAGE.input_tokens, USAGE.output_tokens, COST, answered_by="fake")
+    assert asking.ledger.spent == COST
+
+
+def test_the_model_reads_the_instructions_and_the_conversation_in_an_envelope_of_its_own():
+    asking = Asking(BAD, GOOD)
+
+    asking.verdict()
+
+    assert [call.instructions for call in asking.model.history] == ["Judge it."] * 2
+    assert [call.message.splitlines()[0] for call in asking.model.history] == [
+        "<conversation-0000000000000001>",
+        "<conversation-0000000000000002>",
+    ]
+
+
+def test_a_cached_prompt_counts_as_input():
+    asking = Asking(reply(usage=Usage(1, 10, 100, 1000)))
+
+    asking.verdict()
+
+    assert (asking.bill.input_tokens, asking.bill.output_tokens) == (1101, 10)
+
+
+def test_an_invalid_answer_is_asked_again_with_the_reason():
+    asking = Asking(BAD, GOOD)
+
+    assert asking.verdict() == JUDGED
+    assert "rejected" not in asking.model.history[0].message
+    assert asking.model.history[1].message.endswith("An earlier answer was rejected: score out of range.")
+    assert asking.bill.attempts == 2
+    assert asking.ledger.spent == 2 * COST
+
+
+def test_the_second_time_it_is_asked_in_the_next_output_mode():
+    asking = Asking(BAD, "prose", GOOD)
+
+    assert asking.verdict() == JUDGED
+    assert asking.modes == ["tool", "tool", "prompt"]
+
+
+def test_after_two_more_tries_the_last_reason_stands():
+    asking = Asking(BAD, {}, "prose", GOOD)
+
+    assert asking.verdict() is Reason.NOT_JSON
+    assert asking.bill.attempts == 3
+    assert asking.ledger.spent == 3 * COST
+
+
+def test_a_model_with_one_output_mode_is_asked_in_it_every_time():
+    asking = Asking("prose", "prose", "prose", modes=("prompt",))
+
+    assert asking.verdict() is Reason.NOT_JSON
+    assert asking.modes == ["prompt"] * 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (reply(stop_reason="refusal"), Reason.REFUSED),
+        (reply(stop_reason="content_filtered"), Reason.REFUSED),
+        (reply(stop_reason="guardrail_intervened"), Reason.REFUSED),
+        (reply("", "end_turn"), Reason.EMPTY),
+    ],
+)
+def test_what_would_be_refused_again_is_not_asked_again(answer: object, reason: Reason):
+    asking = Asking(answer)
+
+    assert asking.verdict() is reason
+    assert asking.bill.attempts == 1
+
+
+def test_a_truncated_answer_is_asked_again_with_twice_the_room():
+    asking = Asking(TRUNCATED, GOOD)
+
+    assert asking.verdict() == JUDGED
+    assert asking.max_tokens == [100, 200]
+
+
+def test_an_answer_that_is_truncated_twice_stays_so():
+    asking = Asking(TRUNCATED, TRUNCATED, GOOD)
+
+    assert asking.verdict() is Reason.TRUNCATED
+    assert asking.max_tokens == [100, 200]
+
+
+def test_room_once_given_stays():
+    asking = Asking(TRUNCATED, BAD, GOOD)
+
+    assert asking.verdict() == JUDGED
+    assert asking.max_tokens == [100, 200, 200]
+
+
+def test_a_conversation_beyond_the_context_window_is_clipped_harder_with_the_same_room():
+    asking = Asking(reply(stop_reason="model_context_window_exceeded"), GOOD)
+
+    assert asking.verdict(LONG) == JUDGED
+    whole, clipped = (call.message for call in asking.model.history)
+    assert "characters omitted" not in whole
+    assert "characters omitted" in clipped
+    assert len(clipped) < len(whole) / 3
+    assert asking.max_tokens == [100, 100]
+
+
+def test_a_refused_request_is_clipped_harder_once_and_nothing_is_paid_for_it():
+    asking = Asking(RequestRefused("too long"), GOOD)
+
+    assert asking.verdict(LONG) == JUDGED
+    assert "characters omitted" in asking.model.history[1].message
+    assert asking.bill.attempts == 1
+    assert asking.ledger.spent == COST
+
+
+def test_a_request_that_is_refused_again_is_too_large():
+    asking = Asking(RequestRefused("too long"), RequestRefused("too long"), GOOD)
+
+    assert asking.verdict(LONG) is Reason.TOO_LARGE
+    assert asking.bill == Bill()
+    assert asking.ledger.spent == 0
+
+
+def test_a_refused_feature_drops_its_output_mode_for_the_rest_of_the_run(caplog: pytest.LogCaptureFixture):
+    asking = Asking(FeatureRefused("no tools"), GOOD, GOOD)
+
+    assert (asking.verdict(), asking.verdict()) == (JUDGED, JUDGED)
+    assert asking.modes == ["tool", "prompt", "prompt"]
+    assert caplog.messages == ["output mode tool is dropped for this run: no tools"]
+
+
+def test_a_model_that_takes_no_output_mode_is_an_error_of_the_setup():
+    asking = Asking(FeatureRefused("no tools"), FeatureRefused("no text"))
+
+    with pytest.raises(SetupError, match="the model takes none of its output modes: no text"):
+        asking.verdict()
+    assert asking.ledger.spent == 0
+
+
+def test_a_setup_error_is_not_asked_again_and_not_paid():
+    asking = Asking(SetupError("no access"))
+
+    with pytest.raises(SetupError, match="no access"):
+        asking.verdict()
+    assert len(asking.model.history) == 1
+    assert asking.ledger.spent == 0
+
+
+def test_a_busy_model_is_waited_for_longer_each_time_and_costs_nothing():
+    asking = Asking(*[ModelBusy("429")] * (MAX_BUSY_TRIES - 1), GOOD)
+
+    assert asking.verdict() == JUDGED
+    assert asking.clock.drawn == [(0, 2), (0, 4), (0, 8), (0, 16), (0, BUSY_CAP_S)]
+    assert asking.clock.seconds == 50
+    assert asking.bill.throttled == MAX_BUSY_TRIES - 1
+    assert asking.ledger.spent == asking.bill.cost_micro_usd == COST
+
+
+def test_a_model_that_stays_busy_leaves_the_conversation_pending():
+    asking = Asking(*[ModelBusy("429")] * MAX_BUSY_TRIES, GOOD)
+
+    assert asking.verdict() is None
+    assert len(asking.model.history) == MAX_BUSY_TRIES
+    assert asking.ledger.spent == 0
+    assert not asking.asker.stop.is_set()
+
+
+def test_a_lost_reply_is_asked_once_more_and_stays_reserved_as_perhaps_paid():
+    asking = Asking(ReplyLost("timeout"), GOOD)
+
+    assert asking.verdict() == JUDGED
+    assert asking.bill.possibly_paid == 1
+    assert asking.bill.cost_micro_usd == COST
+    assert asking.ledger.spent > 2 * COST  # the lost one is kept at its worst
+
+
+def test_two_lost_replies_leave_the_conversation_pending():
+    asking = Asking(ReplyLost("timeout"), ReplyLost("reset"), GOOD)
+
+    assert asking.verdict() is None
+    assert asking.bill.possibly_paid == 2
+    assert len(asking.model.history) == 2
+
+
+def test_a_second_reply_lost_after_an_invalid_answer_leaves_it_pending_too():
+    asking = Asking(ReplyLost("timeout"), BAD, ReplyLost("timeout"), GOOD)
+
+    assert asking.verdict() is None
+    assert asking.bill.attempts == 1
+
+
+def test_a_quota_that_is_used_up_ends_the_run_cleanly(caplog: pytest.LogCaptureFixture):
+    asking = Asking(QuotaExhausted("the day's quota is used up"), GOOD)
+
+    assert asking.verdict() is None
+    assert asking.asker.stop.is_set()
+    assert asking.ledger.spent == 0
+    assert caplog.messages == ["the day's quota is used up; what is left stays pending for the next run"]
+
+
+def test_nothing_is_asked_after_the_stop():
+    asking = Asking(GOOD)
+    asking.asker.stop.set()
+
+    assert asking.verdict() is None
+    assert asking.model.history == []
+
+
+def test_a_stop_while_waiting_for_a_busy_model_is_heeded():
+    asking = Asking(GOOD)
+    asking.model.queue.appendleft(lambda: asking.asker.stop.set() or ModelBusy("429"))
+
+    assert asking.verdict() is None
+    assert len(asking.model.history) == 1
+
+
+def test_what_is_reserved_before_a_call_is_more_than_what_it_costs():
+    asking = Asking()
+    asking.model.enqueue(lambda: seen.append(asking.ledger.spent) or reply())
+    seen: list[int] = []
+
+    asking.verdict()
+
+    assert seen[0] > COST
+    assert asking.ledger.spent == COST
+
+
+def test_a_budget_that_does_not_hold_the_next_call_stops_the_run_before_it(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    asking = Asking(GOOD, max_micro_usd=1)
+
+    assert asking.verdict() is None
+    assert asking.model.history == []
+    assert asking.asker.stop.is_set()
+    assert asking.ledger.most_spent == 0
+    assert caplog.messages == ["the run's budget is used up; what is left stays pending for the next run"]
+
+
+def test_a_reask_needs_room_in_the_budget_as_well():
+    measured = Asking(GOOD)
+    measured.verdict()
+    asking = Asking(BAD, GOOD, max_micro_usd=measured.ledger.most_spent)
+
+    assert asking.verdict() is None
+    assert asking.bill.cost_micro_usd == asking.ledger.spent == COST
+
+
+def test_a_model_without_a_price_for_today_is_an_error_before_any_call():
+    unpriced = MODEL.model_copy(update={"prices": (MODEL.prices[0].model_copy(update={"since": "2027-01-01"}),)})
+
+    with pytest.raises(SetupError, match="has no price for 2026-10-01"):
+        Asker(FakeModel(), FakeLedger(), unpriced, "Judge it.", TAXONOMY, FakeClock())

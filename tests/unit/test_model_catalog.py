@@ -1,0 +1,87 @@
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from chatcensus.errors import SetupError
+from chatcensus.include import read_yaml
+from chatcensus.model_catalog import Model, ModelCatalog
+from tests.fakes import INCLUDE, MODEL
+
+CATALOG = read_yaml(INCLUDE / "prompts/models.yaml", ModelCatalog)
+
+
+def priced(*since: str) -> Model:
+    """A model whose price changed on each of these days, by one dollar each time."""
+    prices = [
+        price.model_copy(update={"since": day, "input": n}) for n, day in enumerate(since) for price in MODEL.prices
+    ]
+    return MODEL.model_copy(update={"prices": tuple(prices)})
+
+
+@pytest.mark.parametrize(
+    ("day", "input_price"),
+    [
+        (date(2026, 3, 1), 0),
+        (date(2026, 5, 31), 0),
+        (date(2026, 6, 1), 1),
+        (date(2027, 1, 1), 2),
+        (date(2030, 1, 1), 2),
+    ],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_price_of_a_day_is_the_latest_one_in_force(day: date, input_price: int, order: int):
+    model = priced("2026-03-01", "2026-06-01", "2027-01-01")
+    model = model.model_copy(update={"prices": model.prices[::order]})
+
+    assert model.price(day).input == input_price
+
+
+def test_a_day_before_the_first_price_is_an_error_and_never_free():
+    with pytest.raises(SetupError, match=r"model 'fake' has no price for 2026-02-28: add one to include/prompts"):
+        priced("2026-03-01").price(date(2026, 2, 28))
+
+
+def test_a_model_is_found_by_its_id():
+    assert CATALOG.model("stand-in").model_id == "stand-in"
+
+
+def test_an_unknown_model_is_an_error_that_names_those_there_are():
+    with pytest.raises(SetupError) as raised:
+        CATALOG.model("gpt")
+
+    assert "'gpt'" in str(raised.value)
+    assert all(model.model_id in str(raised.value) for model in CATALOG.models)
+
+
+def test_a_model_id_stands_only_once():
+    with pytest.raises(ValidationError, match="a model_id may stand only once: fake"):
+        ModelCatalog(models=(MODEL, MODEL))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"output_modes": []},
+        {"output_modes": ["json"]},
+        {"max_tokens": 0},
+        {"burndown": 0},
+        {"prices": []},
+        {"model_id": ""},
+        {"price": 1},
+    ],
+)
+def test_a_model_without_what_a_call_needs_is_refused(wrong: dict[str, Any]):
+    with pytest.raises(ValidationError):
+        Model.model_validate(MODEL.model_dump() | wrong)
+
+
+@pytest.mark.parametrize("model", CATALOG.models, ids=[model.model_id for model in CATALOG.models])
+def test_each_model_we_ship_has_a_price_with_its_source_and_can_answer_without_a_tool(model: Model):
+    price = model.price(date(2026, 12, 1))
+
+    assert price.source
+    assert 0 < price.input < price.output
+    assert "prompt" in model.output_modes
+    assert model.max_tokens >= 64

@@ -1,0 +1,87 @@
+"""The statements of the summary tables, and what summaries.yaml tells readers and the Glue catalog of them."""
+
+import re
+
+import jinja2
+import pytest
+import sqlglot
+
+from chatcensus.aws.athena import sql_string
+from chatcensus.include import read_yaml
+from chatcensus.summaries import Column, Summaries, Summary
+from tests.fakes import INCLUDE
+
+SUMMARIES = read_yaml(INCLUDE / "sql/summaries.yaml", Summaries).summaries
+FILES = {path.stem: path.read_text(encoding="utf-8") for path in (INCLUDE / "sql/summaries").glob("*.sql")}
+
+each_summary = pytest.mark.parametrize("summary", SUMMARIES, ids=[summary.table for summary in SUMMARIES])
+
+
+def selected(sql: str) -> list[str]:
+    """The columns of a statement that ends in a select of everything from one named query before it."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - SQL, not HTML
+    environment.filters["sql_string"] = sql_string
+    statement = sqlglot.parse_one(environment.from_string(sql).render(export_id="01604474914028"), dialect="athena")
+    [named] = [query for query in statement.ctes if query.alias == statement.find(sqlglot.exp.From).this.name]
+    assert statement.is_star
+    return [column.alias_or_name for column in named.this.selects]
+
+
+def announced(sql: str) -> list[str]:
+    """The columns that the header of a statement names, without what it says of them in brackets."""
+    header = " ".join(line.removeprefix("--").strip() for line in sql.split("\nwith\n")[0].splitlines())
+    columns = re.sub(r"\([^)]*\)", "", header.split("Columns:")[1])
+    return re.findall(r"\w+", columns)
+
+
+def test_the_file_describes_exactly_the_statements_there_are():
+    assert sorted(summary.table for summary in SUMMARIES) == sorted(FILES)
+
+
+@each_summary
+def test_the_columns_described_are_those_selected_in_their_order(summary: Summary):
+    assert [column.name for column in summary.columns] == selected(FILES[summary.table])
+
+
+@each_summary
+def test_the_header_of_a_statement_names_its_table_and_its_columns(summary: Summary):
+    assert FILES[summary.table].startswith(f"-- {summary.table}: ")
+    assert announced(FILES[summary.table]) == [column.name for column in summary.columns]
+
+
+@each_summary
+def test_each_table_and_column_is_described_once(summary: Summary):
+    names = [column.name for column in summary.columns]
+
+    assert len(set(names)) == len(names)
+    assert summary.description
+    assert all(column.description for column in summary.columns)
+
+
+@pytest.mark.parametrize(
+    ("of_type", "text", "value"),
+    [
+        ("string", "7", "7"),
+        ("date", "2026-10-01", "2026-10-01"),
+        ("bigint", "9007199254740993", 9007199254740993),
+        ("int", "-1", -1),
+        ("double", "3.25", 3.25),
+        ("double", "1.0E-5", 0.00001),
+    ],
+)
+def test_a_value_is_read_by_the_type_of_its_column(of_type: str, text: str, value: object):
+    column = Column(name="a", type=of_type, description="made up")
+
+    assert column.read(text) == value
+    assert type(column.read(text)) is type(value)
+    assert column.read(None) is None
+
+
+def test_rows_are_read_by_name_whatever_their_order():
+    summary = Summary(
+        table="t",
+        description="made up",
+        columns=[Column(name=n, type=t, description="x") for n, t in (("a", "int"), ("b", "string"))],
+    )
+
+    assert summary.read([{"b": "2", "a": "1"}, {"a": None, "b": None}]) == [{"a": 1, "b": "2"}, {"a": None, "b": None}]
