@@ -22,19 +22,18 @@ def local_aws(environment: dict[str, str], state: Path, latency_s: float) -> Ite
     """
     ready, log = state / "aws.ready", state / "aws.log"
     ready.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "local_aws",
-        "--port",
-        environment["AWS_ENDPOINT_URL"].rsplit(":", 1)[1],
-        "--data",
-        str(state / "aws"),
-    ]
+    port = environment["AWS_ENDPOINT_URL"].rsplit(":", 1)[1]
+    command = [sys.executable, "-m", "local_aws", "--port", port, "--data", str(state / "aws")]
     command += ["--latency", str(latency_s), "--ready-file", str(ready), "--until-stdin-closes"]
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+            command,
+            env=process_environment(environment),
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
         )
     try:
         deadline = time.monotonic() + START_PATIENCE_S

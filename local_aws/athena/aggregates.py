@@ -10,7 +10,7 @@ from local_aws.athena.casts import coerce
 from local_aws.athena.coercion import boolean, meet
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression
-from local_aws.athena.types import (
+from local_aws.athena.trino_types import (
     BIGINT,
     BOOLEAN,
     DOUBLE,
@@ -53,7 +53,7 @@ _Aggregate = Callable[[Clauses, list[Expression], bool], Expression]
 
 def _arity(name: str, arguments: list[Expression], *allowed: int) -> None:
     if len(arguments) not in allowed:
-        raise StatementError("FUNCTION_NOT_FOUND", f"Unexpected parameters for function {name}: {len(arguments)} given")
+        raise Unsupported(f"{name}() with {len(arguments)} arguments")
 
 
 def _comparable(name: str, value: Expression) -> None:

@@ -7,7 +7,7 @@ import re
 from local_aws.athena.casts import coerce
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression
-from local_aws.athena.types import (
+from local_aws.athena.trino_types import (
     BIGINT,
     DOUBLE,
     INTEGER,

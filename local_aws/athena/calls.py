@@ -14,7 +14,7 @@ from local_aws.athena.coercion import boolean
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scalars import WHITE_SPACE, concat_two, substr
 from local_aws.athena.scope import Expression, Scope
-from local_aws.athena.types import JSON, Type
+from local_aws.athena.trino_types import JSON, Type
 
 if TYPE_CHECKING:
     from local_aws.athena.expressions import ExpressionCompiler
@@ -76,7 +76,7 @@ def _plain(compiler: ExpressionCompiler, name: str, node: exp.Anonymous, scope: 
         raise Unsupported(f"function {name}()")
     least, most = function.arity
     if not least <= len(arguments) <= most:
-        raise StatementError("FUNCTION_NOT_FOUND", f"Unexpected parameters for function {name}: {len(arguments)} given")
+        raise Unsupported(f"{name}() with {len(arguments)} arguments")
     return function.translate(arguments)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression
-from local_aws.athena.types import (
+from local_aws.athena.trino_types import (
     BIGINT,
     DIGITS,
     DOUBLE,
@@ -28,6 +28,7 @@ _NUMBER_TEXT = {
     "decimal": r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)",
     "double": r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?",
 }
+_TIMESTAMP_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?)?"
 # Texts that Java reads as numbers in ways of its own: refused, not guessed.
 _ODD_NUMBER_TEXT = r"(?i)\s.*|.*\s|.*[0-9.][dfe][+-]?[0-9]*|[+-]?(nan|infinity|0x.*)"
 
@@ -67,7 +68,7 @@ def coerce(value: Expression, kind: Type) -> Expression:
 
 
 def _is_same_shape(source: Type, target: Type) -> bool:
-    return source.name == target.name and (source.name in ("varchar",) or duckdb_name(source) == duckdb_name(target))
+    return source.name == target.name and (source.name == "varchar" or duckdb_name(source) == duckdb_name(target))
 
 
 def cast(value: Expression, kind: Type) -> Expression:
@@ -164,31 +165,27 @@ def _cast_text(sql: str, kind: Type) -> str:
     bad = fail("INVALID_CAST_ARGUMENT", f"Cannot cast a text to {trino_name(kind)}", kind)
     odd = refuse(f"the form of a text in a cast to {trino_name(kind)}", kind, sql)
     is_null = f"WHEN {sql} IS NULL THEN NULL"
+
+    def when(pattern: str, result: str, text: str = sql) -> str:
+        return f" WHEN regexp_full_match({text}, {quote(pattern)}) THEN {result}"
+
     if is_integer(kind):
-        return (
-            f"(CASE {is_null} WHEN regexp_full_match({sql}, '[+-]?[0-9]+') THEN CAST({sql} AS {target}) ELSE {bad} END)"
-        )
+        return f"(CASE {is_null}{when('[+-]?[0-9]+', f'CAST({sql} AS {target})')} ELSE {bad} END)"
     if kind.name in _NUMBER_TEXT:
-        return (
-            f"(CASE {is_null} WHEN regexp_full_match({sql}, {quote(_NUMBER_TEXT[kind.name])}) THEN CAST({sql} AS {target})"
-            f" WHEN regexp_full_match({sql}, {quote(_ODD_NUMBER_TEXT)}) THEN {odd} ELSE {bad} END)"
-        )
+        plain = when(_NUMBER_TEXT[kind.name], f"CAST({sql} AS {target})")
+        return f"(CASE {is_null}{plain}{when(_ODD_NUMBER_TEXT, odd)} ELSE {bad} END)"
     if kind.name == "boolean":
         return (
             f"(CASE {is_null} WHEN lower({sql}) IN ('true', 't', '1') THEN true"
             f" WHEN lower({sql}) IN ('false', 'f', '0') THEN false ELSE {bad} END)"
         )
     if kind.name == "date":
-        return (
-            f"(CASE {is_null} WHEN regexp_full_match(trim({sql}), '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN CAST(trim({sql}) AS DATE)"
-            rf" WHEN regexp_full_match(trim({sql}), '[+-]?[0-9]+-[0-9]+-[0-9]+') THEN {odd} ELSE {bad} END)"
-        )
+        text = f"trim({sql})"
+        plain = when("[0-9]{4}-[0-9]{2}-[0-9]{2}", f"CAST({text} AS DATE)", text)
+        return f"(CASE {is_null}{plain}{when('[+-]?[0-9]+-[0-9]+-[0-9]+', odd, text)} ELSE {bad} END)"
     if kind == TIMESTAMP:
-        strict = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?)?)?"
-        return (
-            f"(CASE {is_null} WHEN regexp_full_match({sql}, '{strict}') THEN CAST({sql} AS TIMESTAMP)"
-            f" WHEN regexp_full_match({sql}, '[0-9]+-[0-9]+-[0-9]+ [0-9:.]+') THEN {odd} ELSE {bad} END)"
-        )
+        plain = when(_TIMESTAMP_TEXT, f"CAST({sql} AS TIMESTAMP)")
+        return f"(CASE {is_null}{plain}{when('[0-9]+-[0-9]+-[0-9]+ [0-9:.]+', odd)} ELSE {bad} END)"
     raise Unsupported(f"cast from varchar to {trino_name(kind)}")
 
 

@@ -11,9 +11,10 @@ from botocore.exceptions import ClientError
 
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.parsing import parse_query
-from local_aws.athena.queries import Column, QueryCompiler, Relation
+from local_aws.athena.queries import QueryCompiler
+from local_aws.athena.relation import Column, Relation
 from local_aws.athena.scope import Origin
-from local_aws.athena.types import Type, from_hive, hive_name, trino_name
+from local_aws.athena.trino_types import Type, from_hive, hive_name, trino_name
 
 CATALOG = "awsdatacatalog"
 _VIEW_PREFIX, _VIEW_SUFFIX = "/* Presto View: ", " */"
@@ -169,7 +170,7 @@ def view_input(name: TableName, sql: str, relation: Relation) -> dict[str, Any]:
     """
     Return the TableInput of a view, in the form Athena stores.
 
-    Raises: StatementError for columns without a name, with one name twice, or of a type that Hive has not (zoned times).
+    Raises: StatementError for columns without a name, with one name twice, or of a type Hive has not (zoned times).
     """
     labels = [(column.name or "").lower() for column in relation.columns]
     if "" in labels:

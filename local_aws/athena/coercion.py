@@ -5,7 +5,7 @@ from __future__ import annotations
 from local_aws.athena.casts import coerce
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression
-from local_aws.athena.types import (
+from local_aws.athena.trino_types import (
     BOOLEAN,
     DATE,
     UNKNOWN,
@@ -68,6 +68,8 @@ def _instant(value: Expression) -> str:
 
 def want_text(value: Expression, where: str) -> str:
     """Return *value* as text; any other type is a user error."""
+    if value.type.name in ("char", "varbinary"):
+        raise Unsupported(f"{where} of {trino_name(value.type)}")
     if value.type.name not in ("varchar", "unknown"):
         raise StatementError("TYPE_MISMATCH", f"{where} takes varchar, not {trino_name(value.type)}")
     return coerce(value, VARCHAR).sql

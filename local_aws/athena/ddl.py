@@ -11,7 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from local_aws.athena.failures import StatementError, SyntaxRejection, Unsupported
-from local_aws.athena.types import Type, from_hive, hive_name
+from local_aws.athena.trino_types import Type, from_hive, hive_name
 
 _PARQUET_PACKAGE = "org.apache.hadoop.hive.ql.io.parquet"
 _FORMATS = {

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 from botocore.exceptions import ClientError
 from sqlglot import exp
 
 from local_aws.athena import ddl, writing
 from local_aws.athena.casts import coerce
 from local_aws.athena.catalog import Catalog, TableName, read_table, view_input
+from local_aws.athena.execution import Job, Run, Started
 from local_aws.athena.expressions import only
-from local_aws.athena.failures import UNSUPPORTED, StatementError, Unsupported
-from local_aws.athena.files import ParsedFiles, TableFiles
-from local_aws.athena.helpers import Helpers
-from local_aws.athena.parsing import Unload, parse_statement
-from local_aws.athena.queries import Context, QueryCompiler, Relation
+from local_aws.athena.failures import StatementError, Unsupported
+from local_aws.athena.files import ParsedFiles
+from local_aws.athena.parsing import Unload, parse_statement, view_query
 from local_aws.athena.results import ResultColumn, ResultSet, text_of
 from local_aws.athena.scope import Expression
 from local_aws.athena.store import Store, split_uri
-from local_aws.athena.types import Type, duckdb_name, is_nested, trino_name
+from local_aws.athena.trino_types import Type, duckdb_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
-
-@dataclass(frozen=True)
-class Job:
-    """One statement and where it runs; *output* is the folder of its results, ending in /."""
-
-    text: str
-    database: str | None
-    output: str
-    is_output_enforced: bool
-    execution_id: str
+    from local_aws.athena.relation import Relation
 
 
 @dataclass(frozen=True)
@@ -48,13 +37,10 @@ class Outcome:
 
     kind: str  # DML, DDL or UTILITY
     substatement: str
-    result: ResultSet = ResultSet()
+    result: ResultSet = field(default_factory=ResultSet)
     written_rows: int | None = None
     written_objects: tuple[str, ...] = ()
     scanned_bytes: int = 0
-
-
-Started = Callable[[duckdb.DuckDBPyConnection], None]
 
 
 class Engine:
@@ -74,7 +60,7 @@ class Engine:
         if ddl.is_external_table(job.text):
             return self._create_external_table(job)
         tree = parse_statement(job.text)
-        run = _Run(self._glue, self._store, self._parsed, job, started)
+        run = Run(self._glue, self._store, self._parsed, job, started)
         if isinstance(tree, Unload):
             return self._unload(run, tree)
         if isinstance(tree, exp.Create):
@@ -115,7 +101,7 @@ class Engine:
                 raise StatementError("SCHEMA_NOT_FOUND", f"Schema '{name.database}' does not exist") from problem
             raise StatementError("HIVE_METASTORE_ERROR", f"Glue refused {name}: {code}") from problem
 
-    def _create(self, run: _Run, tree: exp.Create) -> Outcome:
+    def _create(self, run: Run, tree: exp.Create) -> Outcome:
         only(tree, "this", "kind", "replace", "expression", "exists", "properties")
         query = tree.args.get("expression")
         if tree.args["kind"] not in ("VIEW", "TABLE") or not isinstance(tree.this, exp.Table) or query is None:
@@ -129,20 +115,13 @@ class Engine:
         if existing is not None and not (tree.args.get("replace") and existing.get("TableType") == "VIRTUAL_VIEW"):
             raise StatementError("TABLE_ALREADY_EXISTS", f"View already exists: {name}")
         relation = run.translate(query)
-        sql = (
-            re.sub(
-                r"(?is)^\s*create\s+(or\s+replace\s+)?view\s+\S+\s+as\s+", "", _without_comments(run.job.text), count=1
-            )
-            .strip()
-            .rstrip(";")
-            .strip()
-        )
+        sql = view_query(run.job.text)
         table = view_input(TableName(run.job.database or name.database, name.name), sql, relation)
         self._put_table(name, table, replaces=existing is not None)
         return Outcome("DDL", "CREATE_VIEW")
 
     def _create_table_as(
-        self, run: _Run, tree: exp.Create, name: TableName, query: exp.Expression, *, is_taken: bool
+        self, run: Run, tree: exp.Create, name: TableName, query: exp.Expression, *, is_taken: bool
     ) -> Outcome:
         if tree.args.get("replace"):
             raise StatementError("SYNTAX_ERROR", "CREATE OR REPLACE TABLE is not supported")
@@ -177,7 +156,7 @@ class Engine:
         )
 
     def _write(
-        self, run: _Run, table: pa.Table, columns: list[tuple[str, Type]], location: str, compression: str
+        self, run: Run, table: pa.Table, columns: list[tuple[str, Type]], location: str, compression: str
     ) -> tuple[str, ...]:
         body = writing.parquet(table, columns, compression)
         if not table.num_rows:
@@ -186,7 +165,7 @@ class Engine:
         self._store.write(uri, body)
         return (uri,)
 
-    def _unload(self, run: _Run, tree: Unload) -> Outcome:
+    def _unload(self, run: Run, tree: Unload) -> Outcome:
         properties = dict(tree.properties)
         file_format = properties.pop("format", "").upper()
         compression = properties.pop("compression", "gzip")
@@ -206,7 +185,7 @@ class Engine:
             "DML", "UNLOAD", written_rows=table.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes
         )
 
-    def _insert(self, run: _Run, tree: exp.Insert) -> Outcome:
+    def _insert(self, run: Run, tree: exp.Insert) -> Outcome:
         only(tree, "this", "expression")
         target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
         listed = [part.name.lower() for part in tree.this.expressions] if isinstance(tree.this, exp.Schema) else None
@@ -246,7 +225,7 @@ class Engine:
             "DML", "INSERT", written_rows=rows.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes
         )
 
-    def _drop(self, run: _Run, tree: exp.Drop) -> Outcome:
+    def _drop(self, run: Run, tree: exp.Drop) -> Outcome:
         only(tree, "tables", "kind", "exists", "this")
         targets = tree.args.get("tables") or [tree.this]
         kind = tree.args["kind"]
@@ -263,11 +242,6 @@ class Engine:
             raise StatementError("NOT_SUPPORTED", f"'{name}' is not a {kind.lower()}")
         self._glue.delete_table(DatabaseName=name.database, Name=name.name)
         return outcome
-
-
-def _without_comments(text: str) -> str:
-    """Return *text* without the comments before its first word."""
-    return re.sub(r"\A(\s|--[^\n]*(\n|\Z)|/\*.*?\*/)*", "", text, flags=re.DOTALL)
 
 
 def _table_properties(tree: exp.Create) -> dict[str, str]:
@@ -298,106 +272,3 @@ def _stored_columns(relation: Relation, kinds: list[Type]) -> list[tuple[str, Ty
     if len(set(labels)) != len(labels):
         raise StatementError("DUPLICATE_COLUMN_NAME", "a column name is specified more than once")
     return list(zip(labels, kinds, strict=True))
-
-
-class _Run:
-    """Translation and execution of the query inside one statement."""
-
-    def __init__(self, glue: Any, store: Store, parsed: ParsedFiles, job: Job, started: Started) -> None:
-        self.job = job
-        self.catalog = Catalog(glue, job.database)
-        self._files = TableFiles(store, glue, parsed)
-        self._helpers = Helpers()
-        self._started = started
-        now = datetime.now(UTC).replace(tzinfo=None)
-        self._context = Context(self.catalog, self._helpers, now.isoformat(sep=" ", timespec="milliseconds"))
-
-    @property
-    def scanned_bytes(self) -> int:
-        """Return the size of the objects that were read."""
-        return self._files.scanned_bytes
-
-    def translate(self, tree: exp.Expression) -> Relation:
-        """Return a query as DuckDB text and columns."""
-        try:
-            return QueryCompiler(self._context).compile(tree)
-        except RecursionError as problem:
-            raise Unsupported("a statement nested that deep") from problem
-
-    def query(self, tree: exp.Expression, *, as_arrow: bool = False) -> tuple[Relation, list[Type], Any]:
-        """Return a query's relation, column types, and rows: lists by column, or an arrow table."""
-        relation = self.translate(tree)
-        kinds = [column.type for column in relation.columns]
-        return relation, kinds, self.execute(relation.sql, kinds, as_arrow=as_arrow)
-
-    def execute(self, sql: str, kinds: list[Type], *, as_arrow: bool = False) -> Any:
-        """Return the rows of DuckDB text, after checking that DuckDB's types are the ones we derived."""
-        connection = duckdb.connect(
-            ":memory:", config={"threads": 2, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        )
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            # Folding would evaluate constants in branches that are never taken, and so refuse or fail for nothing.
-            connection.execute("SET disabled_optimizers = 'expression_rewriter,statistics_propagation'")
-            self._helpers.install(connection, sql)
-            for scan in self.catalog.scans:
-                connection.register(f"scan_{scan.number}", self._load(scan, sql))
-            self._started(connection)
-            relation = connection.sql(sql)
-            _check_types(relation.description, kinds)
-            rows = relation.to_arrow_table() if as_arrow else relation.fetchall()
-            if self._helpers.refusal is not None:
-                raise self._helpers.refusal
-            return rows if as_arrow else [[row[index] for row in rows] for index in range(len(kinds))]
-        except duckdb.Error as problem:
-            raise self._helpers.refusal or _explained(problem) from None
-        finally:
-            connection.close()
-
-    def _load(self, scan: Any, sql: str) -> pa.Table:
-        aliases = self._context.mentions.get(scan.number, [])
-        count = len(scan.table.columns) + len(scan.table.partition_keys)
-        wanted = {
-            index
-            for index in range(count)
-            if not aliases or any(re.search(rf"\b{alias}\.c{index}\b", sql) for alias in aliases)
-        }
-        equalities = {
-            origin.column: values for origin, values in self._context.equalities.items() if origin.scan == scan.number
-        }
-        return self._files.load(scan, wanted, equalities)
-
-
-def _check_types(description: list[Any], kinds: list[Type]) -> None:
-    for index, (column, kind) in enumerate(zip(description, kinds, strict=True)):
-        if not is_nested(kind) and str(column[1]) != duckdb_name(kind):
-            raise Unsupported(f"column {index}: DuckDB gives {column[1]} where {trino_name(kind)} is expected")
-
-
-_CODE_IN_UDF = re.compile(rf"\w+: ((?:{UNSUPPORTED}|[A-Z_]{{6,}}): .*)", re.DOTALL)
-
-
-def _explained(problem: duckdb.Error) -> Exception:
-    """Return what a DuckDB error means, without quoting values of the data."""
-    text = str(problem)
-    if isinstance(problem, duckdb.InterruptException):
-        return StatementError("USER_CANCELED", "Query was cancelled")
-    ours = _CODE_IN_UDF.search(text)
-    if "executing the UDF" in text and ours:
-        code, _, message = ours[1].strip().partition(": ")
-        return Unsupported(message) if code == UNSUPPORTED else StatementError(code, message)
-    if "ivision by zero" in text:
-        return StatementError("DIVISION_BY_ZERO", "Division by zero")
-    if "More than one row returned by a subquery" in text:
-        return StatementError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
-    if isinstance(problem, duckdb.BinderException) and "GROUP BY" in text:
-        return StatementError(
-            "EXPRESSION_NOT_AGGREGATE", "an expression must be an aggregate expression or appear in GROUP BY clause"
-        )
-    if isinstance(problem, duckdb.OutOfRangeException) or "out of range" in text or "Overflow" in text:
-        return StatementError("NUMERIC_VALUE_OUT_OF_RANGE", "a number is out of range")
-    if isinstance(problem, duckdb.ConversionException):
-        return StatementError("INVALID_CAST_ARGUMENT", "a value cannot be cast")
-    if "cannot take logarithm" in text or "square root of a negative" in text:
-        return Unsupported("NaN")
-    return Unsupported(f"this combination of constructs ({type(problem).__name__})")

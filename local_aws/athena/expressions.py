@@ -13,7 +13,7 @@ from local_aws.athena.casts import coerce, fail, quote
 from local_aws.athena.coercion import boolean, compare, meet, want_text
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression, Scope
-from local_aws.athena.types import (
+from local_aws.athena.trino_types import (
     BIGINT,
     BOOLEAN,
     UNKNOWN,
@@ -28,6 +28,7 @@ from local_aws.athena.types import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from local_aws.athena.queries import QueryCompiler
 
 _COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}

@@ -6,14 +6,14 @@ import threading
 from collections import OrderedDict
 from datetime import date
 from io import BytesIO
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from local_aws.athena import ion_rows
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.types import Type, is_integer, trino_name
+from local_aws.athena.trino_types import Type, is_integer, trino_name
 
 if TYPE_CHECKING:
     from local_aws.athena.catalog import Scan, Table

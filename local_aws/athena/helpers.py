@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Any
 
 from local_aws.athena import json_text, regular_expressions, time_text
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.types import Type, duckdb_name
+from local_aws.athena.trino_types import Type, duckdb_name
 
 if TYPE_CHECKING:
-    import duckdb
     from collections.abc import Callable
+
+    import duckdb
 
 _EXACT = Context(prec=160, rounding=ROUND_HALF_UP)
 _MOST_VALUES_OF_A_PERCENTILE = 50
@@ -26,11 +26,13 @@ _MACROS = {
     "t_divide": "(a, b) AS CASE WHEN b = 0 AND a = 0 THEN t_no_nan(a + b) ELSE a / b END",
     "t_sqrt": "(a) AS CASE WHEN a < 0 THEN t_no_nan(a) ELSE sqrt(a) END",
     "t_ln": "(a) AS CASE WHEN a <= 0 THEN t_no_nan(a) ELSE ln(a) END",
-    "t_power": "(a, b) AS CASE WHEN a <= 0 AND b <> floor(b) OR a = 0 AND b < 0 THEN t_no_nan(a + b) ELSE power(a, b) END",
+    "t_power": "(a, b) AS CASE WHEN a <= 0 AND b <> floor(b) OR a = 0 AND b < 0 THEN t_no_nan(a + b) "
+    "ELSE power(a, b) END",
     "t_map_of_pairs": "(pairs) AS map_from_entries(list_filter(pairs, lambda e, i: "
     "list_position(list_transform(pairs, lambda p: p.k), e.k) = i))",
-    "t_multimap_of_pairs": "(pairs) AS map_from_entries(list_transform(list_distinct(list_transform(pairs, lambda p: p.k)), "
-    "lambda q: struct_pack(k := q, v := list_transform(list_filter(pairs, lambda p: p.k = q), lambda p: p.v))))",
+    "t_multimap_of_pairs": "(pairs) AS map_from_entries(list_transform("
+    "list_distinct(list_transform(pairs, lambda p: p.k)), lambda q: struct_pack(k := q, "
+    "v := list_transform(list_filter(pairs, lambda p: p.k = q), lambda p: p.v))))",
     "t_histogram": "(items) AS map_from_entries(list_transform(list_distinct(items), "
     "lambda q: struct_pack(k := q, v := CAST(len(list_filter(items, lambda e: e = q)) AS BIGINT))))",
     "t_upper": "(a) AS CASE WHEN regexp_full_match(a, '[\\x00-\\x7F]*') THEN upper(a) ELSE t_python_upper(a) END",

@@ -16,7 +16,7 @@ from amazon.ion.exceptions import IonException
 from amazon.ion.simpleion import IonPyValueModel
 
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.types import DIGITS, Type, trino_name
+from local_aws.athena.trino_types import DIGITS, Type, trino_name
 
 _MODEL = IonPyValueModel.MAY_BE_BARE | IonPyValueModel.SYMBOL_AS_TEXT | IonPyValueModel.STRUCT_AS_STD_DICT
 _STEP = re.compile(r"\s*(?:'((?:[^'\\]|\\')*)'|\"([^\"\\]*)\"|([A-Za-z_$][\w$]*))", re.ASCII)

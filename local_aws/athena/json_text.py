@@ -8,7 +8,7 @@ from typing import Any
 
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.results import java_double
-from local_aws.athena.types import Type, trino_name
+from local_aws.athena.trino_types import Type, trino_name
 
 _PATH_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]|\[\"([^\"\\]*)\"\]|\['([^'\\]*)'\]", re.ASCII)
 

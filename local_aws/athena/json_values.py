@@ -8,10 +8,11 @@ from local_aws.athena.casts import quote
 from local_aws.athena.coercion import want_text
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression
-from local_aws.athena.types import BIGINT, JSON, VARCHAR, Type, duckdb_name, trino_name
+from local_aws.athena.trino_types import BIGINT, JSON, VARCHAR, Type, duckdb_name, trino_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from local_aws.athena.helpers import Helpers
 
 
@@ -37,7 +38,7 @@ def _with_path(name: str, kind: Type) -> Callable[[list[Expression]], Expression
 
 def _count(name: str, values: list[Expression], size: int) -> None:
     if len(values) != size:
-        raise StatementError("FUNCTION_NOT_FOUND", f"Unexpected parameters for function {name}: {len(values)} given")
+        raise Unsupported(f"{name}() with {len(values)} arguments")
 
 
 def _parse(values: list[Expression]) -> Expression:

@@ -12,7 +12,7 @@ from local_aws.athena.casts import coerce
 from local_aws.athena.coercion import boolean
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression, Scope
-from local_aws.athena.types import BOOLEAN, Type, array, duckdb_name, map_of, trino_name
+from local_aws.athena.trino_types import BOOLEAN, Type, array, duckdb_name, map_of, trino_name
 
 if TYPE_CHECKING:
     from local_aws.athena.expressions import ExpressionCompiler
@@ -41,7 +41,7 @@ def _lambda(
 
 def _list(compiler: ExpressionCompiler, nodes: list[exp.Expression], scope: Scope, size: int, name: str) -> Expression:
     if len(nodes) != size:
-        raise StatementError("FUNCTION_NOT_FOUND", f"Unexpected parameters for function {name}")
+        raise Unsupported(f"{name}() with {len(nodes)} arguments")
     value = compiler.compile(nodes[0], scope)
     if value.type.name != "array":
         raise StatementError("FUNCTION_NOT_FOUND", f"{name} takes an array, not {trino_name(value.type)}")

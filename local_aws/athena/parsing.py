@@ -85,6 +85,12 @@ def parse_query(text: str) -> exp.Expression:
     return tree
 
 
+def view_query(text: str) -> str:
+    """Return the query of a CREATE VIEW as it was written."""
+    after = next(token.end for token in _tokens(text) if token.token_type == TokenType.ALIAS)
+    return text[after + 1 :].strip().rstrip(";").strip()
+
+
 def _tokens(text: str) -> list[Token]:
     try:
         tokens = list(_StrictDialect().tokenize(text))
@@ -130,11 +136,7 @@ def _refuse_by_tokens(tokens: list[Token], text: str) -> None:
             raise SyntaxRejection(f"{where}: mismatched input ',' before {after.text if after else 'the end'!r}")
         if token.token_type == TokenType.STRING and after is not None and after.token_type == TokenType.STRING:
             raise SyntaxRejection(f"{where}: mismatched input: two texts in a row")
-        if (
-            after is not None
-            and after.token_type == TokenType.STRING
-            and token.token_type not in (TokenType.IDENTIFIER,)
-        ):
+        if after is not None and after.token_type == TokenType.STRING and token.token_type != TokenType.IDENTIFIER:
             _refuse_typed_literal(token, text)
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         if token.token_type == TokenType.LIMIT:

@@ -17,26 +17,20 @@ from local_aws.athena.casts import coerce
 from local_aws.athena.coercion import boolean, compare, meet
 from local_aws.athena.expressions import ExpressionCompiler, only
 from local_aws.athena.failures import StatementError, Unsupported
+from local_aws.athena.relation import Column, Relation
 from local_aws.athena.scope import Block, Expression, Field, Origin, Scope
-from local_aws.athena.types import BOOLEAN, DATE, TIMESTAMP, UTC_TIMESTAMP, Type, is_nested, trino_name
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a relation; *origin* is set while it is a plain copy of a table's column."""
-
-    name: str | None
-    type: Type
-    origin: Origin | None = None
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A translated query: DuckDB text that yields c0, c1, … and what they mean."""
-
-    sql: str
-    columns: tuple[Column, ...]
-    scan: int | None = None  # set while it is a whole table
+from local_aws.athena.select_parts import (
+    assemble,
+    converted,
+    expand,
+    ordinal,
+    output_index,
+    own_name,
+    star,
+    tail,
+    with_outputs,
+)
+from local_aws.athena.trino_types import BOOLEAN, DATE, TIMESTAMP, UTC_TIMESTAMP, is_nested, trino_name
 
 
 class Tables(Protocol):
@@ -105,10 +99,10 @@ class QueryCompiler:
             return self._with(node).compile(node.this, outer)
         if isinstance(node, exp.Select):
             only(node, *_QUERY_PARTS)
-            return self._with(node)._select(node, outer)
+            return self._with(node).select(node, outer)
         if isinstance(node, exp.SetOperation):
             only(node, "with_", "this", "expression", "distinct", "order", "limit", "offset")
-            return self._with(node)._set_operation(node, outer)
+            return self._with(node).set_operation(node, outer)
         if isinstance(node, exp.Values):
             return self._values(node, outer)
         if isinstance(node, exp.Table):
@@ -127,7 +121,8 @@ class QueryCompiler:
             ctes[cte.alias.lower()] = relations.renamed(relation, cte.args["alias"])
         return QueryCompiler(self.context, ctes)
 
-    def _select(self, node: exp.Select, outer: Scope | None) -> Relation:
+    def select(self, node: exp.Select, outer: Scope | None) -> Relation:
+        """Return a SELECT whose WITH is already known."""
         block = Block()
         source, fields = relations.from_clause(self, node, outer)
         scope = Scope(fields=tuple(fields), parent=outer, block=block, outer_used=outer.outer_used if outer else [])
@@ -145,7 +140,7 @@ class QueryCompiler:
             self._check_distinct(items, keys)
         is_plain = not (block.has_aggregate or block.has_window or node.args.get("limit") or node.args.get("offset"))
         columns = tuple(Column(name, value.type, value.origin if is_plain else None) for name, value in items)
-        return Relation(_assemble(node, source, where, items, group, having_sql, keys), columns)
+        return Relation(assemble(node, source, where, items, group, having_sql, keys), columns)
 
     def _where(self, node: exp.Select, scope: Scope) -> str | None:
         where = node.args.get("where")
@@ -158,15 +153,15 @@ class QueryCompiler:
     def _items(self, node: exp.Select, scope: Scope) -> list[tuple[str | None, Expression]]:
         items: list[tuple[str | None, Expression]] = []
         for part in node.expressions:
-            star_of = _star(part)
+            star_of = star(part)
             if star_of is not None:
-                items.extend(_expand(star_of, scope))
+                items.extend(expand(star_of, scope))
             elif isinstance(part, exp.Alias):
                 items.append((part.alias, self.expressions.compile(part.this, scope)))
             elif isinstance(part, exp.Aliases):
                 raise Unsupported("several aliases of one column")
             else:
-                items.append((_own_name(part), self.expressions.compile(part, scope)))
+                items.append((own_name(part), self.expressions.compile(part, scope)))
         if not items:
             raise StatementError("SYNTAX_ERROR", "SELECT without columns")
         return items
@@ -180,7 +175,7 @@ class QueryCompiler:
 
         def key(part: exp.Expression) -> str:
             if isinstance(part, exp.Literal) and part.is_int:
-                value = items[_ordinal(part, items, "GROUP BY")][1]
+                value = items[ordinal(part, items, "GROUP BY")][1]
             else:
                 value = self.expressions.compile(part, inner)
             if is_nested(value.type) or value.type.name in ("json", "char"):
@@ -214,12 +209,12 @@ class QueryCompiler:
         keys: list[tuple[str, str | None]] = []
         for part in order.expressions:
             only(part, "this", "desc", "nulls_first")
-            index = _output_index(part.this, items, scope)
+            index = output_index(part.this, items)
             if index is not None:
                 value = items[index][1]
                 keys.append((sort_text(Expression(f"c{index}", value.type), part), None))
                 continue
-            value = self.expressions.compile(part.this, _with_outputs(scope, items))
+            value = self.expressions.compile(part.this, with_outputs(scope, items))
             name = f"s{len(keys)}"
             keys.append((sort_text(Expression(name, value.type), part), value.instant or value.sql))
         return keys
@@ -251,7 +246,8 @@ class QueryCompiler:
         )
         return Relation(" UNION ALL ".join(selects), tuple(Column(None, kind) for _, kind in columns))
 
-    def _set_operation(self, node: exp.SetOperation, outer: Scope | None) -> Relation:
+    def set_operation(self, node: exp.SetOperation, outer: Scope | None) -> Relation:
+        """Return UNION, INTERSECT or EXCEPT, in the common types of both sides."""
         left, right = self.compile(node.this, outer), self.compile(node.expression, outer)
         word = {"union": "UNION", "intersect": "INTERSECT", "except": "EXCEPT"}[node.key]
         if not node.args.get("distinct"):
@@ -264,7 +260,7 @@ class QueryCompiler:
         kinds = [meet([Expression("x", a.type), Expression("x", b.type)], word)[1] for a, b in pairs]
         if word != "UNION ALL" and any(is_nested(kind) or kind.name in ("json", "char") for kind in kinds):
             raise Unsupported(f"{word} of nested values")
-        sides = f" {word} ".join(f"({_converted(side, kinds, self.alias())})" for side in (left, right))
+        sides = f" {word} ".join(f"({converted(side, kinds, self.alias())})" for side in (left, right))
         columns = tuple(Column(column.name, kind) for column, kind in zip(left.columns, kinds, strict=True))
         items = [(column.name, Expression(f"c{index}", column.type)) for index, column in enumerate(columns)]
         alias = self.alias()
@@ -272,7 +268,7 @@ class QueryCompiler:
         keys = self._sort_keys(node, Scope(fields=named, clause="ORDER BY clause"), items)
         if any(extra for _, extra in keys):
             raise Unsupported("ORDER BY of an expression after a set operation")
-        return Relation(f"SELECT * FROM ({sides}) AS {alias}{_tail(node, [text for text, _ in keys])}", columns)
+        return Relation(f"SELECT * FROM ({sides}) AS {alias}{tail(node, [text for text, _ in keys])}", columns)
 
     def exists(self, node: exp.Expression, scope: Scope) -> Expression:
         """Return EXISTS (query)."""
@@ -303,104 +299,3 @@ class QueryCompiler:
         if used and node.find(exp.Limit, exp.Fetch, exp.Offset):
             raise Unsupported("correlated subquery with LIMIT")
         return relation
-
-
-def _assemble(
-    node: exp.Select, source: str, where: str | None, items: list, group: str, having: str | None, keys: list
-) -> str:
-    outputs = [f"{value.sql} AS c{index}" for index, (_, value) in enumerate(items)]
-    extras = [f"{extra} AS s{index}" for index, (_, extra) in enumerate(keys) if extra]
-    distinct = "DISTINCT " if node.args.get("distinct") is not None else ""
-    sql = f"SELECT {distinct}{', '.join(outputs + extras)}{source}"
-    sql += f" WHERE {where}" if where else ""
-    sql += group + (f" HAVING {having}" if having else "")
-    if not keys and not node.args.get("limit") and not node.args.get("offset"):
-        return sql
-    names = ", ".join(f"c{index}" for index in range(len(items)))
-    return f"SELECT {names} FROM ({sql}){_tail(node, [text for text, _ in keys])}"
-
-
-def _tail(node: exp.Expression, keys: list[str]) -> str:
-    sql = f" ORDER BY {', '.join(keys)}" if keys else ""
-    limit, offset = node.args.get("limit"), node.args.get("offset")
-    if limit is not None:
-        sql += f" LIMIT {_row_count(limit)}"
-    if offset is not None:
-        sql += f" OFFSET {_row_count(offset)}"
-    return sql
-
-
-def _row_count(node: exp.Expression) -> str:
-    if isinstance(node, exp.Fetch):
-        options = node.args.get("limit_options")
-        if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
-            raise Unsupported("FETCH … WITH TIES")
-        count = node.args.get("count")
-    else:
-        only(node, "expression")
-        count = node.expression
-    if isinstance(count, exp.Column) and count.name.lower() == "all":
-        return "ALL"
-    if not isinstance(count, exp.Literal) or not count.is_int:
-        raise Unsupported("LIMIT or OFFSET that is no whole number")
-    return str(int(count.this))
-
-
-def _converted(relation: Relation, kinds: list[Type], alias: str) -> str:
-    cells = (
-        f"{coerce(Expression(f'{alias}.c{index}', column.type), kind).sql} AS c{index}"
-        for index, (column, kind) in enumerate(zip(relation.columns, kinds, strict=True))
-    )
-    return f"SELECT {', '.join(cells)} FROM ({relation.sql}) AS {alias}"
-
-
-def _star(part: exp.Expression) -> str | None:
-    """Return the relation of `name.*`, an empty text for `*`, or None."""
-    if isinstance(part, exp.Star):
-        only(part)
-        return ""
-    if isinstance(part, exp.Column) and isinstance(part.this, exp.Star):
-        only(part, "this", "table")
-        return part.table.lower()
-    return None
-
-
-def _expand(relation: str, scope: Scope) -> list[tuple[str | None, Expression]]:
-    fields = [
-        entry for entry in scope.fields if relation in ("", entry.relation)
-    ]
-    if not fields:
-        raise StatementError(
-            "COLUMN_NOT_FOUND", f"Table '{relation}' not found" if relation else "SELECT * without FROM"
-        )
-    return [(entry.name, entry.value) for entry in fields]
-
-
-def _own_name(part: exp.Expression) -> str | None:
-    if isinstance(part, exp.Column):
-        return part.name
-    return part.expression.name if isinstance(part, exp.Dot) else None
-
-
-def _ordinal(part: exp.Literal, items: list, where: str) -> int:
-    index = int(part.this) - 1
-    if not 0 <= index < len(items):
-        raise StatementError("INVALID_COLUMN_REFERENCE", f"{where} position {part.this} is not in select list")
-    return index
-
-
-def _output_index(part: exp.Expression, items: list[tuple[str | None, Expression]], scope: Scope) -> int | None:
-    if isinstance(part, exp.Literal) and part.is_int:
-        return _ordinal(part, items, "ORDER BY")
-    if isinstance(part, exp.Column) and not part.table:
-        matches = [index for index, (name, _) in enumerate(items) if name and name.lower() == part.name.lower()]
-        if len({items[index][1].sql for index in matches}) > 1:
-            raise StatementError("AMBIGUOUS_NAME", f"Column '{part.name}' is ambiguous")
-        return matches[0] if matches else None
-    return None
-
-
-def _with_outputs(scope: Scope, items: list[tuple[str | None, Expression]]) -> Scope:
-    """Return *scope* in which output names hide input columns, as ORDER BY sees them."""
-    named = {name.lower(): value for name, value in items if name}
-    return scope.with_arguments(named) if named else scope

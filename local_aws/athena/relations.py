@@ -10,10 +10,11 @@ from local_aws.athena.coercion import boolean, compare, meet
 from local_aws.athena.expressions import only
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression, Field, Origin, Scope
-from local_aws.athena.types import BIGINT, trino_name
+from local_aws.athena.trino_types import BIGINT, trino_name
 
 if TYPE_CHECKING:
-    from local_aws.athena.queries import QueryCompiler, Relation
+    from local_aws.athena.queries import QueryCompiler
+    from local_aws.athena.relation import Relation
 
 
 def table(compiler: QueryCompiler, node: exp.Table) -> Relation:
@@ -168,10 +169,7 @@ def _forget(fields: list[Field], is_outer: bool) -> list[Field]:
     """Drop origins on the side that an outer join fills with NULLs: a filter there must not choose partitions."""
     if not is_outer:
         return fields
-    return [
-        Field(entry.relation, entry.name, Expression(entry.value.sql, entry.value.type))
-        for entry in fields
-    ]
+    return [Field(entry.relation, entry.name, Expression(entry.value.sql, entry.value.type)) for entry in fields]
 
 
 def _using(
@@ -195,15 +193,20 @@ def _one(fields: list[Field], name: str) -> Expression:
     return found[0]
 
 
-def note_equalities(compiler: QueryCompiler, node: exp.Expression, scope: Scope) -> None:
-    """Remember `column = 'text'` and `column IN ('a', 'b')` among the ANDed conditions of a WHERE: they choose partitions."""
-    if isinstance(node, exp.And):
-        note_equalities(compiler, node.this, scope)
-        note_equalities(compiler, node.expression, scope)
-        return
-    if isinstance(node, exp.Paren):
-        note_equalities(compiler, node.this, scope)
-        return
+def note_equalities(compiler: QueryCompiler, condition: exp.Expression, scope: Scope) -> None:
+    """Remember `column = 'a'` and `column IN ('a', 'b')` among the ANDed parts of a WHERE: they choose partitions."""
+    open_nodes = [condition]
+    while open_nodes:
+        node = open_nodes.pop()
+        if isinstance(node, exp.And):
+            open_nodes += [node.this, node.expression]
+        elif isinstance(node, exp.Paren):
+            open_nodes.append(node.this)
+        else:
+            _note_equality(compiler, node, scope)
+
+
+def _note_equality(compiler: QueryCompiler, node: exp.Expression, scope: Scope) -> None:
     if isinstance(node, exp.EQ):
         pairs = [(node.this, [node.expression]), (node.expression, [node.this])]
     elif isinstance(node, exp.In) and not node.args.get("query"):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from local_aws.athena.failures import Unsupported
-from local_aws.athena.types import Type, athena_name, trino_name
+from local_aws.athena.trino_types import Type, athena_name, trino_name
 from local_aws.athena.zones import ZoneInfo
 
 _PRECISION = {"boolean": 0, "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "real": 17, "double": 17,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-
-from local_aws.athena.failures import StatementError, Unsupported
 from typing import TYPE_CHECKING
 
+from local_aws.athena.failures import StatementError, Unsupported
+
 if TYPE_CHECKING:
-    from local_aws.athena.types import Type
+    from local_aws.athena.trino_types import Type
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Scope:
                 return found, names[1:]
         scope: Scope | None = self
         while scope is not None:
-            found_here = scope._here(names)
+            found_here = scope.own(names)
             if found_here is not None:
                 if scope is not self:
                     self.outer_used.append(names[-1])
@@ -98,7 +98,8 @@ class Scope:
             raise Unsupported(f"hidden column {'.'.join(names)!r}")
         raise StatementError("COLUMN_NOT_FOUND", f"Column '{'.'.join(parts)}' cannot be resolved")
 
-    def _here(self, names: list[str]) -> tuple[Expression, list[str]] | None:
+    def own(self, names: list[str]) -> tuple[Expression, list[str]] | None:
+        """Return what this scope alone knows under *names*, None when it knows nothing."""
         if len(names) > 2:
             # schema.table.column: the relation is known by its table's name
             matches = [entry for entry in self.fields if (entry.relation, entry.key) == (names[1], names[2])]

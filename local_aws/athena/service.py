@@ -8,14 +8,15 @@ import time
 import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from local_aws.athena import ddl
-from local_aws.athena.engine import Engine, Job, Outcome
+from local_aws.athena.engine import Engine, Outcome
+from local_aws.athena.execution import Job
+from local_aws.athena.executions import FINISHED, Execution, described
 from local_aws.athena.failures import StatementError, SyntaxRejection, Unsupported
 from local_aws.athena.parsing import MAX_STATEMENT_BYTES, parse_statement
 from local_aws.athena.results import column_info, to_csv
@@ -23,35 +24,13 @@ from local_aws.athena.store import Store, split_uri
 from local_aws.aws_error import AwsError
 
 if TYPE_CHECKING:
-    import duckdb
     from collections.abc import Callable
+
+    import duckdb
 
 log = logging.getLogger(__name__)
 MAX_PAGE = 1000
 _QUERY_THREADS = 4
-_FINISHED = ("SUCCEEDED", "FAILED", "CANCELLED")
-
-
-@dataclass
-class Execution:
-    """One query execution and all that the API tells about it."""
-
-    id: str
-    text: str
-    workgroup: str
-    context: dict[str, str]
-    job: Job
-    configuration: dict[str, Any]
-    state: str = "QUEUED"
-    reason: str | None = None
-    error: dict[str, Any] | None = None
-    submitted: datetime = field(default_factory=lambda: datetime.now(UTC))
-    completed: datetime | None = None
-    started_at: float = 0.0
-    seconds: float = 0.0
-    outcome: Outcome | None = None
-    result_location: str = ""
-    connection: duckdb.DuckDBPyConnection | None = None
 
 
 class AthenaService:
@@ -72,7 +51,7 @@ class AthenaService:
         self._threads = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="athena-query")
         self._actions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "StartQueryExecution": self._start,
-            "GetQueryExecution": lambda body: {"QueryExecution": _described(self._find(body))},
+            "GetQueryExecution": lambda body: {"QueryExecution": described(self._find(body))},
             "BatchGetQueryExecution": self._batch_get,
             "StopQueryExecution": self._stop,
             "GetQueryResults": self._results,
@@ -99,7 +78,7 @@ class AthenaService:
     def close(self) -> None:
         """Interrupt what runs and end the threads."""
         with self._lock:
-            running = [entry for entry in self._executions.values() if entry.state not in _FINISHED]
+            running = [entry for entry in self._executions.values() if entry.state not in FINISHED]
         for entry in running:
             self._stop({"QueryExecutionId": entry.id})
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -179,10 +158,10 @@ class AthenaService:
             self._store_result(entry, outcome)
         except (StatementError, Unsupported) as problem:
             failure = problem
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - whatever happens, the execution must end in a state
             # Without the exception's text, which may quote a value of the data.
             place = traceback.extract_tb(problem.__traceback__)[-1]
-            log.error("athena execution %s broke: %s at %s:%s", entry.id, type(problem).__name__, place.filename, place.lineno)  # noqa: TRY400
+            log.error("execution %s broke: %s at %s:%s", entry.id, type(problem).__name__, place.filename, place.lineno)  # noqa: TRY400
             failure = RuntimeError(f"INTERNAL_ERROR: {type(problem).__name__}")
         self._finish(entry, outcome, failure)
 
@@ -238,7 +217,7 @@ class AthenaService:
         if not 1 <= len(ids) <= 50:
             raise _invalid(f"QueryExecutionIds must hold 1 to 50 ids, holds {len(ids)}")
         with self._lock:
-            found = [_described(self._executions[key]) for key in ids if key in self._executions]
+            found = [described(self._executions[key]) for key in ids if key in self._executions]
             missing = [key for key in ids if key not in self._executions]
         unprocessed = [
             {
@@ -253,7 +232,7 @@ class AthenaService:
     def _stop(self, body: dict[str, Any]) -> dict[str, Any]:
         entry = self._find(body)
         with self._lock:
-            if entry.state not in _FINISHED:
+            if entry.state not in FINISHED:
                 entry.state, entry.completed = "CANCELLED", datetime.now(UTC)
                 entry.reason = "Query was cancelled by the user"
                 if entry.connection is not None:
@@ -268,8 +247,7 @@ class AthenaService:
         if entry.state != "SUCCEEDED" or entry.outcome is None:
             ended = "did not finish successfully. Final query state: " + entry.state
             raise _invalid(
-                "Query "
-                + (ended if entry.state in _FINISHED else f"has not yet finished. Current state: {entry.state}")
+                "Query " + (ended if entry.state in FINISHED else f"has not yet finished. Current state: {entry.state}")
             )
         result = entry.outcome.result
         first = _offset(entry.id, body.get("NextToken"))
@@ -359,43 +337,3 @@ def _offset(prefix: str, token: str | None) -> int:
 
 def _row(values: tuple[str | None, ...]) -> dict[str, Any]:
     return {"Data": [{} if value is None else {"VarCharValue": value} for value in values]}
-
-
-def _described(entry: Execution) -> dict[str, Any]:
-    outcome = entry.outcome
-    status: dict[str, Any] = {"State": entry.state, "SubmissionDateTime": entry.submitted.timestamp()}
-    if entry.completed is not None:
-        status["CompletionDateTime"] = entry.completed.timestamp()
-    if entry.reason is not None:
-        status["StateChangeReason"] = entry.reason
-    if entry.error is not None:
-        status["AthenaError"] = entry.error
-    milliseconds = int(entry.seconds * 1000)
-    statistics: dict[str, Any] = {
-        "EngineExecutionTimeInMillis": milliseconds,
-        "DataScannedInBytes": outcome.scanned_bytes if outcome else 0,
-        "TotalExecutionTimeInMillis": milliseconds,
-        "QueryQueueTimeInMillis": 0,
-        "ServiceProcessingTimeInMillis": 0,
-    }
-    if outcome is not None and outcome.written_rows is not None:
-        statistics["DataManifestLocation"] = f"{entry.job.output}{entry.id}-manifest.csv"
-    return {
-        "QueryExecutionId": entry.id,
-        "Query": entry.text,
-        "StatementType": outcome.kind if outcome else _statement_type(entry.text),
-        "SubstatementType": outcome.substatement if outcome else "",
-        "ResultConfiguration": {
-            **entry.configuration,
-            "OutputLocation": entry.result_location or f"{entry.job.output}{entry.id}.csv",
-        },
-        "QueryExecutionContext": entry.context,
-        "Status": status,
-        "Statistics": statistics,
-        "WorkGroup": entry.workgroup,
-        "EngineVersion": {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"},
-    }
-
-
-def _statement_type(text: str) -> str:
-    return "DDL" if text.lstrip().lower().startswith(("create", "drop")) else "DML"

@@ -9,7 +9,7 @@ from sqlglot import exp
 from local_aws.athena.casts import cast, coerce, quote
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.scope import Expression
-from local_aws.athena.types import (
+from local_aws.athena.trino_types import (
     BIGINT,
     DATE,
     DOUBLE,
@@ -173,9 +173,9 @@ def date_diff(arguments: list[Expression]) -> Expression:
         raise Unsupported("date_diff of a timestamp with time zone and one without")
     if kinds == {"date"} and unit in ("millisecond", "second", "minute", "hour"):
         raise StatementError("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid DATE field")
-    if kinds == {"timestamp with time zone"} and unit not in ("millisecond", "second", "minute", "hour"):
-        if first.type != second.type or not has_fixed_offset(zone_of(first)):
-            raise Unsupported(f"date_diff('{unit}') across zones, or in a zone with summer time")
+    is_calendar = kinds == {"timestamp with time zone"} and unit not in ("millisecond", "second", "minute", "hour")
+    if is_calendar and (first.type != second.type or not has_fixed_offset(zone_of(first))):
+        raise Unsupported(f"date_diff('{unit}') across zones, or in a zone with summer time")
     a, b = (f"CAST({_moment(value, 'date_diff')} AS TIMESTAMP)" for value in (first, second))
     if kinds == {"timestamp with time zone"} and first.type != second.type:
         a, b = first.sql, second.sql

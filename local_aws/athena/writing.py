@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from local_aws.athena.failures import Unsupported
 from local_aws.athena.files import arrow_type
-from local_aws.athena.types import Type, hive_name
+from local_aws.athena.trino_types import Type, hive_name
 
 _CODECS = {"snappy": "snappy", "gzip": "gzip", "zstd": "zstd", "lz4": "lz4", "none": "none", "uncompressed": "none"}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from functools import cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from local_aws.athena.failures import StatementError, Unsupported
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from local_aws.athena.scope import Expression

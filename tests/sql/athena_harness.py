@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from local_aws.athena.files import arrow_type
 from local_aws.athena.service import AthenaService
-from local_aws.athena.types import Type, from_hive
+from local_aws.athena.trino_types import Type, from_hive
 from local_aws.aws_error import AwsError
 
 BUCKET = "warehouse"

@@ -173,7 +173,7 @@ def test_a_failed_query_has_no_results(athena: Athena) -> None:
 
 def test_a_running_query_can_be_stopped(athena: Athena) -> None:
     numbers = "unnest(sequence(1, 20000))"
-    never_true = f"select count(*) from {numbers} as a(x), {numbers} as b(y), {numbers} as c(z) where x + y + z = 0"
+    never_true = f"select count(*) from {numbers} as a(x), {numbers} as b(y), {numbers} as c(z) where x + y + z = 0"  # noqa: S608
     execution_id = athena.start(never_true)
 
     athena.service.handle("StopQueryExecution", {"QueryExecutionId": execution_id})

@@ -6,9 +6,9 @@ import pytest
 
 from chatcensus.answer import Judgement, Reason
 from chatcensus.asking import BUSY_CAP_S, MAX_BUSY_TRIES, Asker, Bill
-from chatcensus.conversation import Conversation, Turn
+from chatcensus.conversation import Conversation, Turn, estimated_tokens
 from chatcensus.errors import FeatureRefused, ModelBusy, QuotaExhausted, ReplyLost, RequestRefused, SetupError
-from chatcensus.pricing import Usage
+from chatcensus.pricing import Usage, cost_micro_usd
 from tests.fakes import BAD, COST, GOOD, MODEL, TAXONOMY, USAGE, FakeClock, FakeLedger, FakeModel, reply
 
 CONVERSATION = Conversation("c1", (Turn("user", "Why does it return None?"),))
@@ -171,7 +171,7 @@ def test_a_request_that_is_refused_again_is_too_large():
     asking = Asking(RequestRefused("too long"), RequestRefused("too long"), GOOD)
 
     assert asking.verdict(LONG) is Reason.TOO_LARGE
-    assert asking.bill == Bill()
+    assert (asking.bill.attempts, asking.bill.cost_micro_usd) == (0, 0)
     assert asking.ledger.spent == 0
 
 
@@ -268,14 +268,16 @@ def test_a_stop_while_waiting_for_a_busy_model_is_heeded():
     assert len(asking.model.history) == 1
 
 
-def test_what_is_reserved_before_a_call_is_more_than_what_it_costs():
+def test_what_is_reserved_covers_twice_the_estimate_and_every_token_of_the_answer():
     asking = Asking()
-    asking.model.enqueue(lambda: seen.append(asking.ledger.spent) or reply())
-    seen: list[int] = []
+    asking.model.enqueue(lambda: reserved.append(asking.ledger.spent) or reply())
+    reserved: list[int] = []
 
     asking.verdict()
 
-    assert seen[0] > COST
+    [call] = asking.model.history
+    most = Usage(int(2 * estimated_tokens(call.instructions + call.message)), call.max_tokens)
+    assert reserved[0] >= cost_micro_usd(most, MODEL.prices[0]) > COST
     assert asking.ledger.spent == COST
 
 

@@ -176,6 +176,14 @@ def test_a_conversation_without_a_time_is_judged_by_a_run_that_has_no_start():
     assert outcomes(census(store, FakeModel()).run()) == {"evaluated": 1}
 
 
+def test_a_run_whose_tally_does_not_add_up_fails():
+    counting = census(FakeStore(conversation_items(1)), FakeModel())
+    counting.tally.read += 1
+
+    with pytest.raises(SnapshotIncomplete, match="2 conversations read, 1 ended"):
+        counting.run()
+
+
 def test_an_empty_segment_is_a_tally_of_nothing():
     assert census(FakeStore([]), FakeModel()).run() == Tally()
 
@@ -368,9 +376,12 @@ def test_a_setup_error_stops_everything_within_one_call_a_worker_and_quarantines
     store, ledger = FakeStore(conversation_items(40)), FakeLedger()
     model = FakeModel(*[SetupError("no access to the model")] * 40)
 
-    with pytest.raises(SetupError, match="no access to the model"):
-        census(store, model, ledger, in_flight=in_flight).run()
+    counting = census(store, model, ledger, in_flight=in_flight)
 
+    with pytest.raises(SetupError, match="no access to the model"):
+        counting.run()
+
+    assert counting.stop.is_set()
     assert len(model.history) <= in_flight
     assert not any(ATTRIBUTE in item for item in store.items.values())
     assert ledger.quarantined == {}

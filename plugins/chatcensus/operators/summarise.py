@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from airflow.providers.amazon.aws.hooks.athena import AthenaHook
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
 
@@ -13,6 +14,8 @@ from chatcensus.operators.aws_client import airflow_errors
 
 if TYPE_CHECKING:
     import jinja2
+
+PATIENCE = 8  # looks at a running statement, one a second, before its task is deferred
 
 
 class SummariseTableOperator(AthenaOperator):
@@ -56,6 +59,17 @@ class SummariseTableOperator(AthenaOperator):
             context["ti"].xcom_push(key="summary", value={"table": table, "prefix": prefix})
             query_id = super().execute(context)
         return self._summary(context, query_id)
+
+    def defer(self, **kwargs: Any) -> None:  # type: ignore[override] # it returns when there is no need
+        """
+        Defer, unless the statement is done within a few seconds, as most are.
+
+        A task that comes back at once can be failed by a late event of its first half (Airflow 3.3.1, apache/airflow
+        issue 72716), and two starts of a task take longer than such a statement.
+        """
+        state = self.hook.poll_query_status(str(self.query_execution_id), max_polling_attempts=PATIENCE, sleep_time=1)
+        if state in AthenaHook.INTERMEDIATE_STATES:
+            super().defer(**kwargs)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Return what was written, once Athena is done."""

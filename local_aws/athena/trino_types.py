@@ -111,7 +111,7 @@ def trino_name(kind: Type) -> str:
         case "array" | "map":
             return f"{kind.name}({', '.join(trino_name(arg) for arg in kind.args)})"
         case "row":
-            return f"row({', '.join(f'{name} {trino_name(field)}' if name else trino_name(field) for name, field in kind.args)})"
+            return f"row({', '.join(f'{name or str()} {trino_name(field)}'.lstrip() for name, field in kind.args)})"
     return kind.name
 
 

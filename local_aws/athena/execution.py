@@ -1,0 +1,141 @@
+"""One query in DuckDB: translated, its tables loaded, executed, its errors explained without quoting data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from local_aws.athena.catalog import Catalog, Scan
+from local_aws.athena.failures import UNSUPPORTED, StatementError, Unsupported
+from local_aws.athena.files import ParsedFiles, TableFiles
+from local_aws.athena.helpers import Helpers
+from local_aws.athena.queries import Context, QueryCompiler
+from local_aws.athena.trino_types import Type, duckdb_name, is_nested, trino_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sqlglot import exp
+
+    from local_aws.athena.relation import Relation
+    from local_aws.athena.store import Store
+
+Started = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One statement and where it runs; *output* is the folder of its results, ending in /."""
+
+    text: str
+    database: str | None
+    output: str
+    is_output_enforced: bool
+    execution_id: str
+
+
+class Run:
+    """Translation and execution of the query inside one statement."""
+
+    def __init__(self, glue: Any, store: Store, parsed: ParsedFiles, job: Job, started: Started) -> None:
+        self.job = job
+        self.catalog = Catalog(glue, job.database)
+        self._files = TableFiles(store, glue, parsed)
+        self._helpers = Helpers()
+        self._started = started
+        now = datetime.now(UTC).replace(tzinfo=None)
+        self._context = Context(self.catalog, self._helpers, now.isoformat(sep=" ", timespec="milliseconds"))
+
+    @property
+    def scanned_bytes(self) -> int:
+        """Return the size of the objects that were read."""
+        return self._files.scanned_bytes
+
+    def translate(self, tree: exp.Expression) -> Relation:
+        """Return a query as DuckDB text and columns."""
+        try:
+            return QueryCompiler(self._context).compile(tree)
+        except RecursionError as problem:
+            raise Unsupported("a statement nested that deep") from problem
+
+    def query(self, tree: exp.Expression, *, as_arrow: bool = False) -> tuple[Relation, list[Type], Any]:
+        """Return a query's relation, column types, and rows: lists by column, or an arrow table."""
+        relation = self.translate(tree)
+        kinds = [column.type for column in relation.columns]
+        return relation, kinds, self.execute(relation.sql, kinds, as_arrow=as_arrow)
+
+    def execute(self, sql: str, kinds: list[Type], *, as_arrow: bool = False) -> Any:
+        """Return the rows of DuckDB text, after checking that DuckDB's types are the ones we derived."""
+        connection = duckdb.connect(
+            ":memory:", config={"threads": 2, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        )
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            # Folding would evaluate constants in branches that are never taken, and so refuse or fail for nothing.
+            connection.execute("SET disabled_optimizers = 'expression_rewriter,statistics_propagation'")
+            self._helpers.install(connection, sql)
+            for scan in self.catalog.scans:
+                connection.register(f"scan_{scan.number}", self._load(scan, sql))
+            self._started(connection)
+            relation = connection.sql(sql)
+            _check_types(relation.description, kinds)
+            rows = relation.to_arrow_table() if as_arrow else relation.fetchall()
+            if self._helpers.refusal is not None:
+                raise self._helpers.refusal
+            return rows if as_arrow else [[row[index] for row in rows] for index in range(len(kinds))]
+        except duckdb.Error as problem:
+            raise self._helpers.refusal or _explained(problem) from None
+        finally:
+            connection.close()
+
+    def _load(self, scan: Scan, sql: str) -> pa.Table:
+        aliases = self._context.mentions.get(scan.number, [])
+        count = len(scan.table.columns) + len(scan.table.partition_keys)
+        wanted = {
+            index
+            for index in range(count)
+            if not aliases or any(re.search(rf"\b{alias}\.c{index}\b", sql) for alias in aliases)
+        }
+        equalities = {
+            origin.column: values for origin, values in self._context.equalities.items() if origin.scan == scan.number
+        }
+        return self._files.load(scan, wanted, equalities)
+
+
+def _check_types(description: list[Any], kinds: list[Type]) -> None:
+    for index, (column, kind) in enumerate(zip(description, kinds, strict=True)):
+        if not is_nested(kind) and str(column[1]) != duckdb_name(kind):
+            raise Unsupported(f"column {index}: DuckDB gives {column[1]} where {trino_name(kind)} is expected")
+
+
+_CODE_IN_UDF = re.compile(rf"\w+: ((?:{UNSUPPORTED}|[A-Z_]{{6,}}): .*)", re.DOTALL)
+
+
+def _explained(problem: duckdb.Error) -> Exception:
+    """Return what a DuckDB error means, without quoting values of the data."""
+    text = str(problem)
+    if isinstance(problem, duckdb.InterruptException):
+        return StatementError("USER_CANCELED", "Query was cancelled")
+    ours = _CODE_IN_UDF.search(text)
+    if "executing the UDF" in text and ours:
+        code, _, message = ours[1].strip().partition(": ")
+        return Unsupported(message) if code == UNSUPPORTED else StatementError(code, message)
+    if "ivision by zero" in text:
+        return StatementError("DIVISION_BY_ZERO", "Division by zero")
+    if "More than one row returned by a subquery" in text:
+        return StatementError("SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows")
+    if isinstance(problem, duckdb.BinderException) and "GROUP BY" in text:
+        return StatementError(
+            "EXPRESSION_NOT_AGGREGATE", "an expression must be an aggregate expression or appear in GROUP BY clause"
+        )
+    if isinstance(problem, duckdb.OutOfRangeException) or "out of range" in text or "Overflow" in text:
+        return StatementError("NUMERIC_VALUE_OUT_OF_RANGE", "a number is out of range")
+    if isinstance(problem, duckdb.ConversionException):
+        return StatementError("INVALID_CAST_ARGUMENT", "a value cannot be cast")
+    if "cannot take logarithm" in text or "square root of a negative" in text:
+        return Unsupported("NaN")
+    return Unsupported(f"this combination of constructs ({type(problem).__name__})")

@@ -1,0 +1,343 @@
+"""The DAG as Airflow sees it: it parses alone, says what it does, and renders from templates and files."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.sdk import TriggerRule
+from airflow.serialization.serialized_objects import DagSerialization
+
+from chatcensus.include import include_dir, read_yaml
+from chatcensus.model_catalog import ModelCatalog
+from chatcensus.prompt import prompt_version
+from chatcensus.summaries import Summaries
+from chatcensus.taxonomy import Taxonomy
+from demo.airflow_home import VARIABLES, airflow_environment, process_environment
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+DAG_FILE, INCLUDE, OPERATIONS = (
+    REPOSITORY / "dags/chat_census.py",
+    REPOSITORY / "include",
+    REPOSITORY / "docs/operations.md",
+)
+TABLES = sorted(path.stem for path in (INCLUDE / "sql/summaries").glob("*.sql"))
+TASKS = ["plan", "classify", "settle", "export", "register", *(f"summarise.{table}" for table in TABLES), "publish"]
+SEGMENT = {
+    "name": "segment 1/1 (7)",
+    "segment": 0,
+    "segments": 1,
+    "expected": 7,
+    "window": {"start": None, "end": "2026-11-22T00:00:00+00:00"},
+}
+TALLY = {"outcomes": {"evaluated": 7}}
+SNAPSHOT = {"export_id": "01604474914028-a1b2c3d4", "bucket": "b", "item_count": 7}
+RETURNED: dict[str, Any] = {
+    "plan": [SEGMENT],
+    "classify": [TALLY],
+    "export": SNAPSHOT,
+    "register": SNAPSHOT["export_id"],
+    **{f"summarise.{table}": {"table": table, "prefix": f"s3://b/{table}/"} for table in TABLES},
+}
+
+
+@pytest.fixture(scope="module")
+def dag():
+    folder = DAG_FILE.parent
+    bag = BundleDagBag(folder, bundle_path=folder, bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    return bag.dags["chat_census"]
+
+
+# Parsing
+
+
+def test_the_dag_parses_without_network_database_variable_or_connection(tmp_path, record_property, capsys):
+    environment = process_environment(airflow_environment(tmp_path, "http://127.0.0.1:1", {}))
+    given = ("AWS_", "AIRFLOW_VAR_", "AIRFLOW_CONN_")
+    environment = {name: value for name, value in environment.items() if not name.startswith(given)}
+    environment["AIRFLOW__SECRETS__BACKEND"] = "parse_alone.WatchedSecrets"
+    environment["PYTHONPATH"] += os.pathsep + str(HERE)
+
+    done = subprocess.run(
+        [sys.executable, str(HERE / "parse_alone.py")], env=environment, capture_output=True, text=True, check=True
+    )
+
+    report = json.loads(done.stdout.splitlines()[-1])
+    seconds = report.pop("seconds")
+    record_property("parse_seconds", seconds)
+    with capsys.disabled():
+        print(f"[the DAG folder parses in {seconds:.2f} s]", end=" ")  # noqa: T201 - told, not asserted
+    assert report == {
+        "is_closed": True,
+        "is_watched": True,
+        "dags": ["chat_census"],
+        "errors": {},
+        "asked": [],
+        "connected": [],
+    }
+
+
+def test_the_dag_file_is_at_most_120_lines():
+    assert len(DAG_FILE.read_text().splitlines()) <= 120
+
+
+def test_the_dag_file_finds_the_include_folder_of_this_repository():
+    assert include_dir(DAG_FILE) == INCLUDE
+
+
+def test_nothing_reads_the_conf_of_a_run_or_todays_date():
+    sources = [DAG_FILE, *(REPOSITORY / "plugins").rglob("*.py"), *INCLUDE.rglob("*.*")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+
+    assert re.findall(r"dag_run\.conf|\{\{\s*(?:ds|ts|logical_date|execution_date)\b", text) == []
+
+
+# What a person sees
+
+
+def test_the_dag_says_what_it_is_and_who_owns_it(dag):
+    assert dag.doc_md.strip().startswith("# Chat census")
+    assert dag.tags == {"chatcensus"}
+    assert {task.owner for task in dag.tasks} == {"chatcensus"}
+    assert not dag.catchup
+    assert dag.max_active_runs == 1
+
+
+def test_every_task_is_tried_again_after_a_pause(dag):
+    assert {task.task_id: task.retries for task in dag.tasks if task.retries < 2} == {}
+    assert all(task.retry_delay >= timedelta(minutes=1) for task in dag.tasks)
+
+
+# Airflow reads plugins/.airflowignore with a class that pathspec has renamed.
+@pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+def test_the_schedule_has_real_intervals_in_the_zone_of_the_days(dag):
+    scheduled = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag)))).timetable
+    run = scheduled.infer_manual_data_interval(run_after=datetime(2026, 11, 22, 12, tzinfo=UTC))
+
+    assert scheduled.serialize()["timezone"] == dag.user_defined_macros["timezone"] == "Asia/Tokyo"
+    assert (run.start, run.end) == (datetime(2026, 11, 20, 18, tzinfo=UTC), datetime(2026, 11, 21, 18, tzinfo=UTC))
+
+
+def test_every_param_has_a_type_a_description_and_a_default_that_fits(dag):
+    for name in dag.params:
+        param = dag.params.get_param(name)
+        assert param.schema["type"] in ("number", "integer", "string", "boolean"), name
+        assert len(param.description or "") > 20, name
+        assert param.resolve() is not None, name
+
+
+def test_a_run_without_any_choice_works_on_real_data(dag):
+    assert dag.params["max_usd"] > 0
+
+
+@pytest.mark.skipif(not OPERATIONS.exists(), reason="docs/operations.md is not written yet")
+def test_every_param_is_in_the_manual_of_operations_with_its_default(dag):
+    told = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", OPERATIONS.read_text(), re.MULTILINE))
+
+    assert told == {name: str(value) for name, value in dag.params.dump().items()}
+
+
+@pytest.mark.skipif(not OPERATIONS.exists(), reason="docs/operations.md is not written yet")
+def test_every_variable_is_in_the_manual_of_operations_and_no_other(dag):
+    told = set(re.findall(r"^\| `(chatcensus_\w+)` \|", OPERATIONS.read_text(), re.MULTILINE))
+    read = set(re.findall(r"var\.value\.(\w+)", DAG_FILE.read_text()))
+    secrets = {dag.task_dict["classify"].partial_kwargs.get("pseudonym_variable", "chatcensus_pseudonym_secret")}
+
+    assert told == read | secrets
+    assert read == set(VARIABLES)
+
+
+# The order of the work
+
+
+def test_the_tasks_are_these(dag):
+    assert sorted(dag.task_ids) == sorted(TASKS)
+    assert len(TABLES) >= 1
+
+
+def test_plan_classify_settle_export_register_summarise_publish(dag):
+    summaries = {f"summarise.{table}" for table in TABLES}
+
+    assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == {
+        "plan": {"classify", "settle"},
+        "classify": {"settle"},
+        "settle": {"export"},
+        "export": {"register", "publish"},
+        "register": summaries,
+        **{summary: {"publish"} for summary in summaries},
+        "publish": set(),
+    }
+
+
+def test_only_settle_runs_after_a_failure(dag):
+    rules = {task.task_id: task.trigger_rule for task in dag.tasks}
+
+    assert rules.pop("settle") == TriggerRule.ALL_DONE
+    assert set(rules.values()) == {TriggerRule.ALL_SUCCESS}
+
+
+def test_classify_is_mapped_over_segments_and_named_by_them(dag):
+    mapped = [task for task in dag.tasks if task.is_mapped]
+
+    assert [task.task_id for task in mapped] == ["classify"]
+    assert mapped[0].map_index_template == "{{ task.segment['name'] }}"
+    assert mapped[0].execution_timeout < timedelta(hours=12)  # a longer task is delivered twice by SQS
+    assert mapped[0].max_active_tis_per_dagrun >= 1
+
+
+def test_summaries_hold_no_slot_while_athena_works(dag):
+    assert {table: dag.task_dict[f"summarise.{table}"].deferrable for table in TABLES} == dict.fromkeys(TABLES, True)
+
+
+# Files and templates
+
+
+def test_every_file_that_a_task_names_is_there(dag):
+    classify = dag.task_dict["classify"].partial_kwargs
+    paths = [
+        value for task in dag.tasks for value in [*vars(task).values(), *classify.values()] if isinstance(value, Path)
+    ]
+    named = re.findall(r'"((?:prompts|sql)?/?[\w/{}]+\.(?:md|sql|yaml))"', DAG_FILE.read_text())
+    templates = {name.replace("{table}", table) for name in named for table in TABLES}
+
+    assert {"prompts/classify.md", "prompts/taxonomy.yaml", "sql/views/evaluations.sql", "table.yaml"} <= templates
+    assert [name for name in sorted(templates) if not (INCLUDE / name).is_file()] == []
+    assert [path for path in paths if not path.is_file()] == []
+
+
+def test_every_summary_is_described_and_every_description_has_a_summary():
+    described = read_yaml(INCLUDE / "sql/summaries.yaml", Summaries).summaries
+
+    assert sorted(summary.table for summary in described) == TABLES
+
+
+def test_the_model_of_the_demo_is_in_the_catalog():
+    assert read_yaml(INCLUDE / "prompts/models.yaml", ModelCatalog).model(VARIABLES["chatcensus_model"])
+
+
+class TrialTask:
+    """A task instance that gets what the tasks before it returned."""
+
+    dag_id, run_id, map_index = "chat_census", "manual__1", -1
+
+    def xcom_pull(self, task_ids: Any = None, key: str = "return_value", **_: Any) -> Any:
+        assert key == "return_value"
+        return RETURNED[task_ids]
+
+
+def _context(dag, task, **changes):
+    return {
+        "dag": dag,
+        "task": task,
+        "ti": TrialTask(),
+        "run_id": "manual__1",
+        "params": dag.params.dump(),
+        "var": SimpleNamespace(value=SimpleNamespace(**VARIABLES)),
+        **changes,
+    }
+
+
+def _rendered(dag, task_id, **changes):
+    """Return the templated fields of a task as a run would show them."""
+    task = dag.task_dict[task_id]
+    task = task.unmap({"segment": SEGMENT}) if task.is_mapped else task.prepare_for_execution()
+    task.resolve_template_files()
+    task.render_template_fields(_context(dag, task, **changes), dag.get_template_env())
+    return {name: getattr(task, name) for name in task.template_fields}
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_every_field_renders_from_a_trial_context(dag, task_id):
+    fields = {name: value for name, value in _rendered(dag, task_id).items() if name != "tallies"}
+
+    assert fields
+    text = "\n".join(str(value) for name, value in fields.items() if name != "instructions")
+    assert not re.search(r"\{\{|\{%|\.sql\b|\.md\b|XComArg", text)
+
+
+def test_the_fields_hold_the_values_of_the_variables_and_params(dag):
+    plan, classify, settle = (_rendered(dag, task_id) for task_id in ("plan", "classify", "settle"))
+
+    assert plan["table"] == classify["table"] == VARIABLES["chatcensus_table"]
+    assert plan["model"] == classify["model"] == VARIABLES["chatcensus_model"]
+    assert (plan["conversations_per_segment"], classify["max_usd"], classify["in_flight"]) == ("5000", "5", "32")
+    assert classify["segment"] == SEGMENT
+    assert settle["segments"] == [SEGMENT]
+    assert settle["max_rejection_percent"] == "5"
+
+
+def test_a_chosen_param_reaches_its_task(dag):
+    classify = _rendered(dag, "classify", params=dag.params.dump() | {"max_usd": 0.25, "in_flight": 7})
+
+    assert (classify["max_usd"], classify["in_flight"]) == ("0.25", "7")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_summary_pins_the_snapshot(dag, table):
+    rendered = _rendered(dag, f"summarise.{table}")
+
+    assert rendered["export_id"] == SNAPSHOT["export_id"]
+    assert f"export_id = '{SNAPSHOT['export_id']}'" in rendered["query"]
+    assert rendered["query"].strip().startswith("--")
+
+
+def test_the_view_cuts_days_in_the_zone_of_the_schedule(dag):
+    view = _rendered(dag, "register")["view"]
+
+    assert "'Asia/Tokyo'" in view
+    assert "create or replace view evaluations" in view
+
+
+def test_publish_gets_what_every_summary_wrote(dag):
+    publish = _rendered(dag, "publish")
+
+    assert sorted(written["table"] for written in publish["written"]) == TABLES
+    assert publish["snapshot"] == SNAPSHOT
+
+
+def test_a_hostile_export_id_is_refused_before_any_query(dag):
+    with pytest.raises(Exception, match="a value for SQL is"):
+        _rendered(
+            dag,
+            f"summarise.{TABLES[0]}",
+            ti=SimpleNamespace(xcom_pull=lambda **_: "x' or 1=1 --"),
+        )
+
+
+def test_the_instructions_hold_every_category(dag):
+    taxonomy = read_yaml(INCLUDE / "prompts/taxonomy.yaml", Taxonomy)
+
+    instructions = _rendered(dag, "classify")["instructions"]
+
+    for category in taxonomy.categories:
+        assert f"- `{category.key}`: {category.definition.en} / {category.definition.ja}" in instructions
+    assert "{{" not in instructions
+    assert "&#39;" not in instructions  # nobody escapes a prompt for HTML
+
+
+def test_the_prompt_has_one_version_whatever_run_renders_it(dag):
+    instructions = [
+        _rendered(dag, "classify")["instructions"],
+        _rendered(dag, "classify", run_id="scheduled__2027-01-01", params=dag.params.dump() | {"max_usd": 1})[
+            "instructions"
+        ],
+        _rendered(dag, "plan")["instructions"],
+    ]
+
+    assert len({prompt_version(text) for text in instructions}) == 1
+    assert re.fullmatch(r"[0-9a-f]{12}", prompt_version(instructions[0]))
+
+
+def test_the_ui_shows_all_of_the_prompt(dag):
+    limit = int(os.environ["AIRFLOW__CORE__MAX_TEMPLATED_FIELD_LENGTH"])
+
+    assert len(_rendered(dag, "classify")["instructions"]) < limit

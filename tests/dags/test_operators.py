@@ -1,0 +1,625 @@
+"""The operators against the local AWS: what they refuse, what they hand on, and how errors reach Airflow."""
+
+import json
+import traceback
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from chatcensus import errors
+from chatcensus.aws.bedrock import client_config
+from chatcensus.aws.ledger import Ledger
+from chatcensus.errors import ChatCensusError, SetupError, SnapshotIncomplete
+from chatcensus.include import read_yaml
+from chatcensus.interval import Window
+from chatcensus.model_catalog import ModelCatalog
+from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.operators.classify import ClassifySegmentOperator
+from chatcensus.operators.export import ExportTableOperator
+from chatcensus.operators.plan import MAX_SEGMENTS, PlanSegmentsOperator, forecast, split
+from chatcensus.operators.settle import SettleRunOperator, check_run
+from chatcensus.operators.summarise import SummariseTableOperator
+from chatcensus.tally import Tally
+
+INCLUDE = Path(__file__).parents[2] / "include"
+TABLE, CONTROL_TABLE = "chat-conversations", "chatcensus-control"
+SNAPSHOT_BUCKET = "chatcensus-snapshots-123456789012-ap-northeast-1"
+MODELS, MAPPING = INCLUDE / "prompts/models.yaml", INCLUDE / "table.yaml"
+CANARY = "canary-4711-の会話"
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EVERYTHING = Window(None, NOON)
+
+
+class TrialTask:
+    """A task instance that keeps what is pushed."""
+
+    task_id = "summarise.category_counts"
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = json.loads(json.dumps(value))
+
+    def xcom_pull(self, task_ids: str, key: str) -> Any:
+        assert task_ids == self.task_id
+        return self.pushed[key]
+
+
+@pytest.fixture
+def dynamodb(local_aws):
+    local_aws.create_stack()
+    return local_aws.client("dynamodb")
+
+
+@pytest.fixture
+def context():
+    run = SimpleNamespace(run_type="manual", run_after=NOON, data_interval_start=None, data_interval_end=None)
+    return {
+        "dag": SimpleNamespace(dag_id="chat_census"),
+        "task": SimpleNamespace(task_id=TrialTask.task_id),
+        "run_id": "manual__1",
+        "dag_run": run,
+        "ti": TrialTask(),
+    }
+
+
+def _put(dynamodb, count, text="Pythonのコードを直してください"):
+    for number in range(count):
+        turns = [{"M": {"role": {"S": "user"}, "content": {"S": f"{text} {number}"}}}]
+        dynamodb.put_item(
+            TableName=TABLE, Item={"conversation_id": {"S": f"c{number}"}, "user_id": {"S": "u"}, "turns": {"L": turns}}
+        )
+
+
+# plan: segments
+
+
+@pytest.mark.parametrize(
+    ("conversations", "per_segment", "segments", "expected"),
+    [
+        (0, 5000, 1, 0),
+        (1, 5000, 1, 1),
+        (5000, 5000, 1, 5000),
+        (5001, 5000, 2, 2501),
+        (50_000, 5000, 10, 5000),
+        (1024, 1, 1024, 1),
+        (1025, 1, 1024, 2),
+        (10_000_000, 5000, 1024, 9766),
+        (10**12, 1, 1024, 976_562_500),
+    ],
+)
+def test_a_table_is_split_into_1_to_1024_segments(conversations, per_segment, segments, expected):
+    plan = split(conversations, per_segment, EVERYTHING)
+
+    assert len(plan) == segments <= MAX_SEGMENTS
+    assert [part["segment"] for part in plan] == list(range(segments))
+    assert {part["segments"] for part in plan} == {segments}
+    assert {part["expected"] for part in plan} == {expected}
+    assert expected * segments >= conversations
+
+
+@pytest.mark.parametrize(
+    ("conversations", "first", "last"),
+    [
+        (7, "segment 1/1 (7)", "segment 1/1 (7)"),
+        (50_000, "segment 01/10 (5,000)", "segment 10/10 (5,000)"),
+        (10_000_000, "segment 0001/1024 (9,766)", "segment 1024/1024 (9,766)"),
+    ],
+)
+def test_segments_have_names_of_one_width_that_sort_in_order(conversations, first, last):
+    names = [part["name"] for part in split(conversations, 5000, EVERYTHING)]
+
+    assert (names[0], names[-1]) == (first, last)
+    assert names == sorted(set(names))
+    assert len({len(name) for name in names}) == 1
+
+
+def test_every_segment_takes_the_window_with_it_as_plain_values():
+    inside = Window(datetime(2026, 11, 1, tzinfo=UTC), NOON)
+
+    plan = json.loads(json.dumps(split(20, 5, inside)))
+
+    assert {Window.from_dict(part["window"]) for part in plan} == {inside}
+
+
+def test_the_forecast_counts_the_instructions_once_for_each_conversation():
+    price = read_yaml(MODELS, ModelCatalog).model("stand-in").price(date(2026, 11, 22))
+
+    empty, one, two = (forecast(count, 300 * count, "x" * 400, price) for count in (0, 1, 2))
+
+    assert set(empty.values()) == {0}
+    assert one["input_tokens"] == 100 + 100
+    assert two["input_tokens"] == 2 * one["input_tokens"]
+    assert one["cost_micro_usd"] > 0
+
+
+# plan: what it refuses
+
+
+def _plan(**changes):
+    arguments = {
+        "table": TABLE,
+        "model": "stand-in",
+        "instructions": "Judge.",
+        "mapping": MAPPING,
+        "models": MODELS,
+        "conversations_per_segment": "3",
+    }
+    return PlanSegmentsOperator(task_id="plan", **arguments | changes)
+
+
+def test_a_good_table_is_planned_without_reading_a_conversation(local_aws, dynamodb, context):
+    _put(dynamodb, 7, CANARY)
+
+    plan = _plan().execute(context)
+
+    assert plan == split(7, 3, Window(None, NOON))
+    assert context["ti"].pushed["forecast"]["conversations"] == 7
+    assert local_aws.stats()["converse_calls"] == 0
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_backfill_is_planned_for_its_interval(context):
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    context["dag_run"] = SimpleNamespace(
+        run_type="backfill", run_after=NOON, data_interval_start=start, data_interval_end=NOON
+    )
+
+    [part] = _plan().execute(context)
+
+    assert Window.from_dict(part["window"]) == Window(start, NOON)
+
+
+def _without_recovery(dynamodb):
+    dynamodb.update_continuous_backups(
+        TableName=TABLE, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
+
+
+def _with_another_key(dynamodb):
+    dynamodb.delete_table(TableName=TABLE)
+    dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def _as_it_is(_dynamodb):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("prepare", "changes", "complaint"),
+    [
+        pytest.param(
+            _without_recovery, {}, f"point-in-time recovery of table '{TABLE}' is off", id="no point-in-time recovery"
+        ),
+        pytest.param(
+            _with_another_key,
+            {},
+            rf"table '{TABLE}' has the key \['PK', 'SK'\], include/table.yaml says \['conversation_id'\]",
+            id="another key",
+        ),
+        pytest.param(
+            _as_it_is,
+            {"table": "no-such-table"},
+            "DescribeTable answered ResourceNotFoundException: check the names in the Airflow Variables",
+            id="no table",
+        ),
+        pytest.param(
+            _as_it_is,
+            {"model": "gpt-9"},
+            r"model 'gpt-9' is not in include/prompts/models.yaml, which has: .*stand-in",
+            id="unknown model",
+        ),
+        pytest.param(
+            _as_it_is,
+            {"mapping": INCLUDE / "no.yaml"},
+            "no.yaml: cannot be read .*check that the file",
+            id="no mapping",
+        ),
+        pytest.param(_as_it_is, {"models": MAPPING}, "table.yaml: models: Field required", id="a wrong file"),
+    ],
+)
+def test_what_no_retry_can_change_fails_at_once_with_the_remedy(dynamodb, context, prepare, changes, complaint):
+    prepare(dynamodb)
+
+    with pytest.raises(AirflowFailException, match=complaint):
+        _plan(**changes).execute(context)
+
+
+# classify
+
+
+def _classify(**changes):
+    arguments = {
+        "segment": split(5, 5000, Window(None, NOON))[0],
+        "table": TABLE,
+        "control_table": CONTROL_TABLE,
+        "model": "stand-in",
+        "instructions": "Judge.",
+        "taxonomy": INCLUDE / "prompts/taxonomy.yaml",
+        "mapping": MAPPING,
+        "models": MODELS,
+        "max_usd": "5",
+        "in_flight": "4",
+    }
+    return ClassifySegmentOperator(task_id="classify", **arguments | changes)
+
+
+def test_a_segment_is_judged_and_its_tally_returned_small(local_aws, dynamodb, context):
+    _put(dynamodb, 5)
+
+    tally = _classify().execute(context)
+
+    assert tally["outcomes"] == {"evaluated": 5}
+    assert local_aws.stats()["converse_calls"] == tally["calls"] == 5
+    assert len(json.dumps(tally)) < 1024
+    spent = Ledger(dynamodb, CONTROL_TABLE, "chat_census/manual__1").spent_micro_usd()
+    assert spent == tally["cost_micro_usd"] > 0
+
+
+def test_a_segment_without_budget_asks_nobody(local_aws, dynamodb, context):
+    _put(dynamodb, 5)
+
+    tally = _classify(max_usd="0").execute(context)
+
+    assert "evaluated" not in tally["outcomes"]
+    assert local_aws.stats()["converse_calls"] == 0
+
+
+@pytest.mark.parametrize("secret", ["", "short", "x" * 15])
+def test_a_weak_secret_is_refused_before_any_call_and_not_shown(local_aws, dynamodb, context, monkeypatch, secret):
+    _put(dynamodb, 1)
+    monkeypatch.setenv("AIRFLOW_VAR_CHATCENSUS_PSEUDONYM_SECRET", secret)
+
+    with pytest.raises(AirflowFailException, match=f"at least 16 characters, it has {len(secret)}") as caught:
+        _classify().execute(context)
+
+    assert secret == "" or secret not in _shown(caught.value)
+    assert local_aws.stats()["converse_calls"] == 0
+
+
+def test_a_model_at_its_end_of_life_fails_the_task_at_once(local_aws, dynamodb, context, tmp_path):
+    _put(dynamodb, 20, CANARY)
+    gone = "anthropic.claude-3-haiku-20240307-v1:0"
+    (tmp_path / "models.yaml").write_text(MODELS.read_text().replace("amazon.nova-micro-v1:0", gone))
+
+    with pytest.raises(AirflowFailException, match="reached its end of life") as caught:
+        _classify(model=gone, models=tmp_path / "models.yaml").execute(context)
+
+    assert CANARY not in _shown(caught.value)
+    assert local_aws.stats()["converse_calls"] <= 2 * 4  # those in flight, and not the other conversations
+
+
+def test_a_task_that_is_killed_before_it_began_ends_quietly():
+    _classify().on_kill()
+
+
+# settle
+
+
+def _tally(read=10, **outcomes):
+    tally = Tally(read=read, outcomes=Counter(outcomes or {"evaluated": read}))
+    tally.check()
+    return tally
+
+
+def _rejecting(rejected, evaluated, reason="not_json"):
+    tally = _tally(rejected + evaluated, evaluated=evaluated, quarantined=rejected)
+    tally.reasons[reason] = rejected
+    return tally
+
+
+@pytest.mark.parametrize(
+    ("tally", "segments", "max_percent"),
+    [
+        pytest.param(_tally(10), 1, 5, id="all judged"),
+        pytest.param(_tally(0, evaluated=0), 1, 5, id="nothing to judge"),
+        pytest.param(_tally(10, already_evaluated=10), 1, 0, id="all judged before"),
+        pytest.param(_tally(10, left_pending=10), 1, 0, id="no budget"),
+        pytest.param(_tally(10, changed=5, deleted=5), 1, 0, id="all gone on or deleted"),
+        pytest.param(_rejecting(5, 95), 1, 5, id="exactly the limit"),
+        pytest.param(_rejecting(0, 10), 1, 0, id="none rejected, none allowed"),
+        pytest.param(_rejecting(10, 0), 1, 100, id="all rejected, all allowed"),
+        pytest.param(_rejecting(50, 50, "empty"), 1, 5, id="empty conversations are not the model's doing"),
+        pytest.param(_rejecting(50, 50, "too_large"), 1, 5, id="nor are those without room"),
+    ],
+)
+def test_a_run_that_ended_well_passes(tally, segments, max_percent):
+    check_run(tally, segments, segments, max_percent)
+
+
+@pytest.mark.parametrize(
+    ("tally", "ended", "segments", "error", "complaint"),
+    [
+        pytest.param(
+            _tally(10), 2, 3, SnapshotIncomplete, "2 of 3 segments ended well: clear the failed", id="a segment short"
+        ),
+        pytest.param(_tally(0, evaluated=0), 0, 1, SnapshotIncomplete, "0 of 1 segments", id="no segment at all"),
+        pytest.param(
+            Tally(read=10, outcomes=Counter(evaluated=9)),
+            1,
+            1,
+            SnapshotIncomplete,
+            "10 conversations read, 9 ended",
+            id="one lost",
+        ),
+        pytest.param(
+            Tally(read=10, outcomes=Counter(evaluated=11)),
+            1,
+            1,
+            SnapshotIncomplete,
+            "10 conversations read, 11 ended",
+            id="one too many",
+        ),
+        pytest.param(
+            _rejecting(6, 94), 1, 1, SetupError, "6 of 100 judged .*'not_json': 6.*more than 5", id="too many rejected"
+        ),
+        pytest.param(_rejecting(1, 0), 1, 1, SetupError, "1 of 1 judged", id="the only one rejected"),
+    ],
+)
+def test_the_gate_says_what_is_wrong_with_both_numbers(tally, ended, segments, error, complaint):
+    with pytest.raises(error, match=complaint):
+        check_run(tally, ended, segments, 5)
+
+
+def _settle(tallies, segments=None):
+    return SettleRunOperator(
+        task_id="settle",
+        segments=[{}] * (len(tallies) if segments is None else segments),
+        tallies=[tally.as_dict() for tally in tallies],
+        control_table=CONTROL_TABLE,
+        max_rejection_percent="5",
+    )
+
+
+def _row(dynamodb):
+    return Ledger(dynamodb, CONTROL_TABLE, "chat_census/manual__1").run()
+
+
+def test_the_run_is_the_sum_of_its_segments(dynamodb, context):
+    tallies = [_tally(3), _tally(4, already_evaluated=4)]
+
+    total = _settle(tallies).execute(context)
+
+    assert total["outcomes"] == {"already_evaluated": 4, "evaluated": 3}
+    assert Tally.total([_row(dynamodb)["tally"]]) == Tally.total([total])
+    assert _row(dynamodb)["segments_ended"] == 2
+
+
+def test_only_what_was_written_asks_for_another_export(dynamodb, context):
+    generations = []
+    for tally in (_tally(3, already_evaluated=3), _tally(3, already_evaluated=3), _tally(3), _tally(3, changed=3)):
+        _settle([tally]).execute(context)
+        generations.append(int(_row(dynamodb)["generation"]))
+
+    assert generations == [1, 1, 2, 2]
+
+
+def test_a_run_that_failed_is_written_down_before_settle_is_red(dynamodb, context):
+    with pytest.raises(AirflowException, match="1 of 2 segments ended well"):
+        _settle([_tally(3)], segments=2).execute(context)
+
+    assert _row(dynamodb)["segments_ended"] == 1
+    assert _row(dynamodb)["tally"]["outcomes"] == {"evaluated": 3}
+
+
+def test_useless_answers_are_no_matter_of_retries(dynamodb, context):
+    with pytest.raises(AirflowFailException, match="look at the prompt and the model before publishing"):
+        _settle([_rejecting(50, 50)]).execute(context)
+
+    assert _row(dynamodb)["segments_ended"] == 1
+
+
+@pytest.mark.usefixtures("dynamodb")
+@pytest.mark.xfail(reason="settle runs after a failed plan too, where there are no segments: a TypeError, tried again")
+def test_settle_after_a_failed_plan_says_so(context):
+    operator = _settle([])
+    operator.segments = operator.tallies = None
+
+    with pytest.raises(AirflowException, match="plan"):
+        operator.execute(context)
+
+
+# export
+
+
+def _export(**changes):
+    arguments = {
+        "dynamodb_table_name": TABLE,
+        "s3_bucket_name": SNAPSHOT_BUCKET,
+        "s3_key_prefix": "exports",
+        "control_table": CONTROL_TABLE,
+    }
+    return ExportTableOperator(task_id="export", **arguments | changes)
+
+
+def test_a_retry_attaches_to_the_export_that_was_begun(local_aws, dynamodb, context):
+    _put(dynamodb, 3)
+    _settle([_tally(3)]).execute(context)
+
+    first, second = _export().execute(context), _export().execute(context)
+
+    assert first == second == json.loads(json.dumps(first))
+    assert first["item_count"] == 3
+    assert local_aws.stats()["exports"] == 1
+
+
+def test_a_retry_attaches_even_if_the_first_try_died_before_it_wrote_down_the_export(local_aws, dynamodb, context):
+    _settle([_tally(3)]).execute(context)
+    generation = _row(dynamodb)["generation"]
+    first = _export().execute(context)
+    ledger = Ledger(dynamodb, CONTROL_TABLE, "chat_census/manual__1")
+    ledger.record(export={})
+
+    second = _export().execute(context)
+
+    assert second["export_arn"] == first["export_arn"]
+    assert ledger.run()["export"] == {"generation": generation, "arn": first["export_arn"]}
+    assert local_aws.stats()["exports"] == 1
+
+
+def test_what_was_written_since_is_exported_again(local_aws, dynamodb, context):
+    _settle([_tally(3)]).execute(context)
+    first = _export().execute(context)
+    _put(dynamodb, 2)
+    _settle([_tally(2)]).execute(context)
+
+    second = _export().execute(context)
+
+    assert (first["item_count"], second["item_count"]) == (0, 2)
+    assert local_aws.stats()["exports"] == 2
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_failed_export_is_told_and_the_next_try_begins_another(local_aws, context):
+    _settle([_tally(3)]).execute(context)
+    with pytest.raises(AirflowException, match="failed: S3 refused: NoSuchBucket") as caught:
+        _export(s3_bucket_name="no-such-bucket").execute(context)
+    local_aws.client("s3").create_bucket(
+        Bucket="no-such-bucket", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"}
+    )
+
+    snapshot = _export(s3_bucket_name="no-such-bucket").execute(context)
+
+    assert not isinstance(caught.value, AirflowFailException)
+    assert snapshot["bucket"] == "no-such-bucket"
+    assert local_aws.stats()["exports"] == 2
+
+
+# summarise
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_each_try_of_a_summary_unloads_to_a_prefix_of_its_own(local_aws, context):
+    prefixes, tokens = set(), set()
+    for _ in range(2):
+        operator = SummariseTableOperator(
+            task_id="category_counts",
+            query="-- a comment\nselect 1 as n\n",
+            export_id="01-a",
+            result_bucket="results",
+            database="chatcensus",
+            workgroup="chatcensus",
+            deferrable=True,
+        )
+        with pytest.raises(TaskDeferred):
+            operator.execute(context)
+        summary = context["ti"].pushed["summary"]
+        assert operator.query == (
+            f"unload (\n-- a comment\nselect 1 as n\n)\nto '{summary['prefix']}'\n"
+            "with (format = 'PARQUET', compression = 'SNAPPY')"
+        )
+        assert summary["table"] == "category_counts"
+        prefixes.add(summary["prefix"])
+        tokens.add(operator.client_request_token)
+
+    assert len(prefixes) == len(tokens) == 2
+    assert all(prefix.startswith("s3://results/summaries/category_counts/export_id=01-a/try=") for prefix in prefixes)
+    assert all(32 <= len(token) <= 128 for token in tokens)
+    assert len(local_aws.client("athena").list_query_executions(WorkGroup="chatcensus")["QueryExecutionIds"]) == 2
+
+
+# Errors on their way to Airflow
+
+
+def _shown(error):
+    """Return all that Airflow could print of an error."""
+    return "".join(traceback.format_exception(error)) + repr(error)
+
+
+def _client_error(code):
+    return ClientError({"Error": {"Code": code, "Message": f"about {CANARY}"}}, "UpdateItem")
+
+
+OURS = [ours for ours in vars(errors).values() if isinstance(ours, type) and issubclass(ours, ChatCensusError)]
+
+
+@pytest.mark.parametrize("ours", OURS, ids=lambda ours: ours.__name__)
+def test_only_a_setup_error_ends_the_retries(ours):
+    with pytest.raises(AirflowException, match="what, which, remedy") as caught, airflow_errors():
+        raise ours("what, which, remedy")
+
+    assert isinstance(caught.value, AirflowFailException) == (ours is SetupError)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AccessDenied",
+        "AccessDeniedException",
+        "EntityNotFoundException",
+        "NoSuchBucket",
+        "PointInTimeRecoveryUnavailableException",
+        "ResourceNotFoundException",
+        "TableNotFoundException",
+        "UnrecognizedClientException",
+        "ValidationException",
+    ],
+)
+def test_a_refusal_that_no_retry_can_change_fails_at_once_without_its_message(code):
+    with pytest.raises(AirflowFailException, match=f"UpdateItem answered {code}: check the names") as caught:
+        _raise_inside(_client_error(code))
+
+    assert CANARY not in _shown(caught.value)
+
+
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "InternalServerError", "SlowDown", "503", "LimitExceededException"]
+)
+def test_any_other_refusal_is_tried_again_without_its_message(code):
+    with pytest.raises(AirflowException, match=f"^UpdateItem answered {code}$") as caught:
+        _raise_inside(_client_error(code))
+
+    assert not isinstance(caught.value, AirflowFailException)
+    assert CANARY not in _shown(caught.value)
+
+
+@pytest.mark.parametrize("error", [KeyError("ours"), EndpointConnectionError(endpoint_url="https://dynamodb")])
+def test_what_we_did_not_foresee_is_not_hidden(error):
+    with pytest.raises(type(error)) as caught:
+        _raise_inside(error)
+
+    assert caught.value is error
+
+
+def _raise_inside(error):
+    with airflow_errors():
+        raise error
+
+
+# Clients
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "s3", "glue", "athena"])
+def test_one_owner_repeats_requests_and_says_how_often(local_aws, service):
+    client = aws_client(service, "aws_default", connections=37)
+
+    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 10}
+    assert client.meta.config.max_pool_connections == 37
+    assert client.meta.endpoint_url == local_aws.endpoint_url
+
+
+@pytest.mark.usefixtures("local_aws")
+def test_a_call_to_the_model_is_never_repeated_by_the_sdk():
+    client = aws_client("bedrock-runtime", "aws_default", client_config(32))
+
+    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert client.meta.config.read_timeout == 60
+
+
+def test_the_ledger_of_a_task_is_that_of_its_run(dynamodb, context):
+    ledger = run_ledger(context, CONTROL_TABLE, "aws_default", 5)
+
+    assert ledger.reserve(5)
+    assert Ledger(dynamodb, CONTROL_TABLE, "chat_census/manual__1").spent_micro_usd() == 5
