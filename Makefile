@@ -37,7 +37,7 @@ down: .venv/.ready ## End what `make up` started
 
 test: .venv/.ready ## All tests
 	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.ready ## Style of Python and SQL
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint -q include/sql && $(BIN)/cfn-lint deploy/*.yaml

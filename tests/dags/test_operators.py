@@ -30,6 +30,7 @@ from chatcensus.tally import Tally
 INCLUDE = Path(__file__).parents[2] / "include"
 TABLE, CONTROL_TABLE = "chat-conversations", "chatcensus-control"
 SNAPSHOT_BUCKET = "chatcensus-snapshots-123456789012-ap-northeast-1"
+RESULT_BUCKET = "chatcensus-results-123456789012-ap-northeast-1"
 MODELS, MAPPING = INCLUDE / "prompts/models.yaml", INCLUDE / "table.yaml"
 CANARY = "canary-4711-の会話"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -500,34 +501,70 @@ def test_a_failed_export_is_told_and_the_next_try_begins_another(local_aws, cont
 # summarise
 
 
+def _summarise(query="-- a comment\nselect 1 as n\n"):
+    return SummariseTableOperator(
+        task_id="category_counts",
+        query=query,
+        export_id="01-a",
+        result_bucket=RESULT_BUCKET,
+        database="chatcensus",
+        workgroup="chatcensus",
+        deferrable=True,
+    )
+
+
 @pytest.mark.usefixtures("dynamodb")
 def test_each_try_of_a_summary_unloads_to_a_prefix_of_its_own(local_aws, context):
-    prefixes, tokens = set(), set()
-    for _ in range(2):
-        operator = SummariseTableOperator(
-            task_id="category_counts",
-            query="-- a comment\nselect 1 as n\n",
-            export_id="01-a",
-            result_bucket="results",
-            database="chatcensus",
-            workgroup="chatcensus",
-            deferrable=True,
-        )
-        with pytest.raises(TaskDeferred):
-            operator.execute(context)
-        summary = context["ti"].pushed["summary"]
+    tries = [_summarise(), _summarise()]
+
+    written = [operator.execute(context) for operator in tries]
+
+    s3, root = local_aws.client("s3"), f"s3://{RESULT_BUCKET}/"
+    for operator, summary in zip(tries, written, strict=True):
+        assert summary["table"] == "category_counts"
+        assert summary["prefix"].startswith(f"{root}summaries/category_counts/export_id=01-a/try=")
+        assert summary["query_execution_id"]
         assert operator.query == (
             f"unload (\n-- a comment\nselect 1 as n\n)\nto '{summary['prefix']}'\n"
             "with (format = 'PARQUET', compression = 'SNAPPY')"
         )
-        assert summary["table"] == "category_counts"
-        prefixes.add(summary["prefix"])
-        tokens.add(operator.client_request_token)
+        assert 32 <= len(operator.client_request_token) <= 128
+        assert s3.list_objects_v2(Bucket=RESULT_BUCKET, Prefix=summary["prefix"].removeprefix(root))["KeyCount"] == 1
+    assert len({summary["prefix"] for summary in written}) == 2
+    assert len({operator.client_request_token for operator in tries}) == 2
 
-    assert len(prefixes) == len(tokens) == 2
-    assert all(prefix.startswith("s3://results/summaries/category_counts/export_id=01-a/try=") for prefix in prefixes)
-    assert all(32 <= len(token) <= 128 for token in tokens)
-    assert len(local_aws.client("athena").list_query_executions(WorkGroup="chatcensus")["QueryExecutionIds"]) == 2
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_summary_that_fails_tells_athenas_reason_and_is_tried_again(context):
+    with pytest.raises(AirflowException, match="DIVISION_BY_ZERO|Division by zero") as caught:
+        _summarise("select 1 / 0 as n").execute(context)
+
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+class SlowAthena:
+    """An Athena whose statement never ends while somebody looks."""
+
+    conn_region_name, conn_partition = "ap-northeast-1", "aws"
+
+    def run_query(self, *_: Any) -> str:
+        return "q1"
+
+    def poll_query_status(self, *_: Any, **__: Any) -> str:
+        return "RUNNING"
+
+
+def test_a_slow_summary_is_deferred_and_then_says_what_it_wrote(context):
+    operator = _summarise()
+    operator.hook = SlowAthena()
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context)
+
+    summary = _summarise().execute_complete(context, {"status": "success", "value": "q1"})
+
+    assert deferred.value.method_name == "execute_complete"
+    assert summary["query_execution_id"] == "q1"
+    assert summary["prefix"] in operator.query
 
 
 # Errors on their way to Airflow

@@ -121,7 +121,7 @@ def test_nothing_imports_upward():
 
 def layer(name: str) -> str:
     """The layer that a module of ours belongs to."""
-    if not name.startswith("chatcensus"):
+    if package(name) != "chatcensus":
         return "dags"
     if name == "chatcensus.census":
         return "census"

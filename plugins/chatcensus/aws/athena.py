@@ -17,7 +17,7 @@ def sql_string(value: str) -> str:
     """
     Return *value* as an SQL string literal; the one way in which a value enters our SQL.
 
-    Errors: SetupError for anything but letters, digits and `_ . / : = + -`; ids, zones, dates and prefixes need no more.
+    Errors: SetupError for anything but letters, digits and `_ . / : = + -`, all that ids, zones and prefixes need.
     """
     if not isinstance(value, str) or not _PLAIN_TEXT.fullmatch(value):
         raise SetupError(f"a value for SQL is 1 to 300 letters, digits and _ . / : = + -, this is {value!r}")
