@@ -126,8 +126,10 @@ class FakeLedger:
         with self._lock:
             self.spent += paid_micro_usd - reserved_micro_usd
 
-    def quarantine(self, conversation_id: str, reason: Reason) -> None:
-        self.quarantined[conversation_id] = reason
+    def quarantine(self, conversation_id: str, reason: Reason) -> bool:
+        is_new = conversation_id not in self.quarantined
+        self.quarantined.setdefault(conversation_id, reason)
+        return is_new
 
 
 class FakeClock:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from chatcensus.answer import Judgement, Reason, Reply, read_answer
-from chatcensus.conversation import MAX_TRANSCRIPT_TOKENS, Conversation, estimated_tokens, transcript
+from chatcensus.conversation import MAX_TRANSCRIPT_TOKENS, Conversation, transcript
 from chatcensus.errors import FeatureRefused, ModelBusy, QuotaExhausted, ReplyLost, RequestRefused, SetupError
 from chatcensus.model_catalog import Model, OutputMode
 from chatcensus.pricing import Usage, cost_micro_usd
@@ -63,6 +63,7 @@ class Bill:
     possibly_paid: int = 0
     throttled: int = 0
     answered_by: str = ""
+    is_clipped: bool = False
 
 
 class Asker:
@@ -89,6 +90,7 @@ class Asker:
         while True:
             mode = self._modes[-1 if len(rejected) == MAX_REASKS else 0]
             shown = transcript(conversation.turns, max_input_tokens)
+            bill.is_clipped = shown.is_clipped
             message = user_message(shown, self.clock.nonce(), mode, rejected)
             try:
                 reply = self._paid_call(message, mode, max_tokens, bill)
@@ -103,7 +105,9 @@ class Asker:
             if reply is None:
                 return None
             verdict = read_answer(reply.answer, reply.stop_reason, self.taxonomy)
-            if isinstance(verdict, Judgement) or verdict in (Reason.REFUSED, Reason.EMPTY):
+            if verdict is Reason.EMPTY and not (reply.stop_reason or "").startswith("malformed_"):
+                return Reason.REFUSED  # no answer to somebody who said something; `empty` is who said nothing
+            if isinstance(verdict, Judgement) or verdict is Reason.REFUSED:
                 return verdict  # the same text would be refused again
             if len(rejected) == MAX_REASKS or rejected[-1:] == [verdict] == [Reason.TRUNCATED]:
                 return verdict
@@ -122,7 +126,8 @@ class Asker:
                 return self._budgeted_call(message, mode, max_tokens, bill)
             except ModelBusy:
                 bill.throttled += 1
-                self.clock.sleep(self.clock.uniform(0, min(BUSY_CAP_S, BUSY_BASE_S * 2**busy_tries)))
+                if busy_tries < MAX_BUSY_TRIES - 1:
+                    self.clock.sleep(self.clock.uniform(0, min(BUSY_CAP_S, BUSY_BASE_S * 2**busy_tries)))
             except ReplyLost:
                 bill.possibly_paid += 1
                 if bill.possibly_paid > 1:
@@ -133,9 +138,10 @@ class Asker:
         return None
 
     def _budgeted_call(self, message: str, mode: OutputMode, max_tokens: int, bill: Bill) -> Reply | None:
-        # Twice the estimate: the reservation must never be less than the bill.
-        most_tokens = int(estimated_tokens(self.instructions + message) * 2)
-        worst = cost_micro_usd(Usage(input_tokens=most_tokens, output_tokens=max_tokens), self._price)
+        # A token is at least a byte, and a cached prefix is dear to write: never less than the bill, whatever the text.
+        most_tokens = len(self.instructions.encode()) + len(message.encode())
+        usages = Usage(most_tokens, max_tokens), Usage(cache_write_tokens=most_tokens, output_tokens=max_tokens)
+        worst = max(cost_micro_usd(usage, self._price) for usage in usages)
         if not self.budget.reserve(worst):
             log.info("the run's budget is used up; what is left stays pending for the next run")
             self.stop.set()

@@ -37,8 +37,8 @@ class Store(Protocol):
 class Ledger(Budget, Protocol):
     """The spend of the run, and the quarantine of what has no room for an evaluation."""
 
-    def quarantine(self, conversation_id: str, reason: Reason) -> None:
-        """Remember a conversation whose item has no room for an evaluation."""
+    def quarantine(self, conversation_id: str, reason: Reason) -> bool:
+        """Remember a conversation whose item has no room for an evaluation; False when that is known already."""
 
 
 @dataclass(frozen=True)
@@ -128,28 +128,21 @@ class Census:
 
     def _judge(self, stored: Stored, conversation: Conversation) -> _Ended:
         bill = Bill()
-        verdict: Judgement | Reason | None
-        shown = transcript(conversation.turns)
-        if shown.is_blank:
-            verdict = Reason.EMPTY
-        elif not stored.has_room:
-            verdict = Reason.TOO_LARGE
-        else:
-            verdict = self.asker.verdict(conversation, bill)
+        if not stored.has_room:
+            if self.ledger.quarantine(conversation.conversation_id, Reason.TOO_LARGE):
+                return _Ended(Outcome.QUARANTINED, bill, Reason.TOO_LARGE)
+            return _Ended(Outcome.ALREADY_EVALUATED, bill)
+        is_blank = transcript(conversation.turns).is_blank
+        verdict = Reason.EMPTY if is_blank else self.asker.verdict(conversation, bill)
         if verdict is None:
             return _Ended(Outcome.LEFT_PENDING, bill)
         reason = verdict if isinstance(verdict, Reason) else None
-        if not stored.has_room:
-            self.ledger.quarantine(conversation.conversation_id, Reason.TOO_LARGE)
-            return _Ended(Outcome.QUARANTINED, bill, reason)
-        outcome = self.store.write(stored, self._evaluation(conversation, verdict, bill, shown.is_clipped))
+        outcome = self.store.write(stored, self._evaluation(conversation, verdict, bill))
         if outcome is Outcome.EVALUATED and reason:
             return _Ended(Outcome.QUARANTINED, bill, reason)
         return _Ended(outcome, bill)
 
-    def _evaluation(
-        self, conversation: Conversation, verdict: Judgement | Reason, bill: Bill, is_clipped: bool
-    ) -> Evaluation:
+    def _evaluation(self, conversation: Conversation, verdict: Judgement | Reason, bill: Bill) -> Evaluation:
         job, version = self.job, self.job.prompt_version
         return Evaluation(
             key=evaluation_key(conversation.content_hash, version, job.model_id),
@@ -163,7 +156,7 @@ class Census:
             input_tokens=bill.input_tokens,
             output_tokens=bill.output_tokens,
             cost_micro_usd=bill.cost_micro_usd,
-            is_clipped=is_clipped,
+            is_clipped=bill.is_clipped,
             user_pseudonym=pseudonym(conversation.user, job.pseudonym_secret) if conversation.user else None,
             run_id=job.run_id,
             evaluated_at=self.clock.now(),

@@ -77,7 +77,7 @@ def transcript(turns: Sequence[Turn], max_tokens: int = MAX_TRANSCRIPT_TOKENS) -
     spoken = [Turn(turn.role, clean(turn.text)) for turn in turns if turn.role in SPOKEN_ROLES]
     if sum(estimated_tokens(turn.text) for turn in spoken) <= max_tokens:
         return Transcript(tuple((turn.role, turn.text) for turn in spoken), is_clipped=False)
-    user_turns = [index for index, turn in enumerate(spoken) if turn.role == "user"]
+    user_turns = [index for index, turn in enumerate(spoken) if turn.role == "user" and turn.text.strip()]
     kept = set(user_turns[:FIRST_USER_TURNS]) | set(range(max(0, len(spoken) - LAST_TURNS), len(spoken)))
     return Transcript(tuple(_clipped(spoken, sorted(kept), max_tokens // 5)), is_clipped=True)
 
@@ -116,15 +116,18 @@ def _cut(text: str, max_tokens: float) -> int:
 
 
 def _continues(character: str) -> bool:
-    return unicodedata.category(character) in ("Mn", "Mc", "Me") or "\U0001f3fb" <= character <= "\U0001f3ff"
+    is_skin_tone = "\U0001f3fb" <= character <= "\U0001f3ff"
+    is_half_a_flag = "\U0001f1e6" <= character <= "\U0001f1ff"
+    return is_skin_tone or is_half_a_flag or unicodedata.category(character) in ("Mn", "Mc", "Me")
 
 
 def clean(text: str) -> str:
     """Return *text* in NFC without control, format (zero-width, bidi) and unpaired surrogate characters."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
+    visible = "".join(
         character
-        for character in unicodedata.normalize("NFC", text)
+        for character in text
         if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs")
     )
+    return unicodedata.normalize("NFC", visible)  # last: what was removed may have kept two characters apart

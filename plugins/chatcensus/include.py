@@ -36,13 +36,13 @@ def read_yaml(path: str | Path, model: type[ModelT]) -> ModelT:
         raise SetupError(
             f"{path}: cannot be read ({type(error).__name__}): check that the file was deployed"
         ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}" if mark else ""
-        raise SetupError(f"{path}: not YAML{place}: correct the file and deploy it again") from error
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, part['loc'])) or 'the file'}: {part['msg']}"
             for part in error.errors(include_input=False, include_url=False)
         )
         raise SetupError(f"{path}: {wrong}") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-02-30
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        raise SetupError(f"{path}: not YAML{place}: correct the file and deploy it again") from None

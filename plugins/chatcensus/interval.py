@@ -30,10 +30,10 @@ class Window:
     @classmethod
     def from_dict(cls, texts: dict[str, str | None]) -> "Window":
         """Return the window that `as_dict` gave."""
-        end = read_time(texts["end"])
-        if end is None:
-            raise SetupError(f"a window needs an end, this one has {texts['end']!r}")
-        return cls(start=read_time(texts["start"]), end=end)
+        start, end = read_time(texts["start"]), read_time(texts["end"])
+        if end is None or (start is None) != (texts["start"] is None):
+            raise SetupError(f"a window needs an end, and a start that is a time or nothing, this one is {texts!r}")
+        return cls(start, end)
 
 
 def window(

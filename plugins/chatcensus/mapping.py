@@ -65,9 +65,9 @@ class TableMapping(BaseModel):
         turns = item.get(self.turns)
         user = item.get(self.user) if self.user else None
         return Conversation(
-            conversation_id="/".join(str(value) for value in self.key(item).values()),
+            conversation_id="/".join(_name(value) for value in self.key(item).values()),
             turns=tuple(self._turns(turns)) if isinstance(turns, list) else (),
-            user=str(user) if user is not None else None,
+            user=_name(user) if user is not None else None,
             created_at=read_time(item.get(self.created_at)) if self.created_at else None,
         )
 
@@ -77,6 +77,11 @@ class TableMapping(BaseModel):
             for turn in turns
             if isinstance(turn, dict) and isinstance(turn.get(self.role), str) and isinstance(turn.get(self.text), str)
         ]
+
+
+def _name(value: object) -> str:
+    # boto3's Binary has a __str__ that raises.
+    return bytes(value).hex() if hasattr(value, "__bytes__") else str(value)
 
 
 def read_time(value: object) -> datetime | None:

@@ -10,7 +10,8 @@ import re
 
 MAX_LEVELS = 64
 
-_STRING = r'"(?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
+# Possessive (++, *+): else a string that does not end is tried in exponentially many ways.
+_STRING = r'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _TOKEN = re.compile(
     rf"""[ \t\n\r]*(?:
         (?P<mark>[{{}}\[\],:])
@@ -86,7 +87,7 @@ def _number(token: re.Match[str]) -> int | float:
     digits = token["number"]
     if token["inexact"]:
         return float(digits)
-    if len(digits) > _MANY_DIGITS:
+    if len(digits.removeprefix("-")) > _MANY_DIGITS:
         return -_FAR_OUT if digits.startswith("-") else _FAR_OUT
     return int(digits)
 

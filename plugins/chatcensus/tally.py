@@ -52,7 +52,7 @@ class Tally:
         if ended != self.read:
             raise SnapshotIncomplete(
                 f"the tally does not add up: {self.read} conversations read, {ended} ended in an outcome "
-                f"({dict(sorted(self.outcomes.items()))}); clear the classify task to read the segment again"
+                f"({self.as_dict()['outcomes']}); clear the classify task to read the segment again"
             )
 
     def as_dict(self) -> dict[str, Any]:

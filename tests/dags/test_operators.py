@@ -536,7 +536,7 @@ def test_each_try_of_a_summary_unloads_to_a_prefix_of_its_own(local_aws, context
 
 @pytest.mark.usefixtures("dynamodb")
 def test_a_summary_that_fails_tells_athenas_reason_and_is_tried_again(context):
-    with pytest.raises(AirflowException, match="DIVISION_BY_ZERO|Division by zero") as caught:
+    with pytest.raises(AirflowException, match=r"DIVISION_BY_ZERO|Division by zero") as caught:
         _summarise("select 1 / 0 as n").execute(context)
 
     assert not isinstance(caught.value, AirflowFailException)

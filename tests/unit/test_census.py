@@ -200,6 +200,16 @@ def test_a_conversation_without_a_question_is_quarantined_for_nothing(turns: obj
     assert store.evaluation("c1")["attempts"] == 0
 
 
+def test_an_item_without_room_is_quarantined_once_however_often_it_is_read():
+    store, model, ledger = FakeStore(conversation_items(1), full=["c0"]), FakeModel(), FakeLedger()
+
+    tallies = [census(store, model, ledger).run() for _ in range(2)]
+
+    assert [outcomes(tally) for tally in tallies] == [{"quarantined": 1}, {"already_evaluated": 1}]
+    assert tallies[1].written == 0
+    assert model.history == []
+
+
 def test_an_item_without_room_is_never_sent_and_its_quarantine_is_in_the_ledger():
     store, model, ledger = FakeStore(conversation_items(2), full=["c1"]), FakeModel(), FakeLedger()
 

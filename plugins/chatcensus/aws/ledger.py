@@ -70,9 +70,10 @@ class Ledger:
         condition = "attribute_not_exists(pk) OR export_time <= :export_time"
         return self._set(_key(f"published#{database}", "pointer"), moved, condition)
 
-    def quarantine(self, conversation_id: str, reason: Reason) -> None:
-        """Remember a conversation that cannot carry an evaluation itself."""
-        self._set(_key("quarantine", conversation_id), {"reason": str(reason), "run_id": self.run_id})
+    def quarantine(self, conversation_id: str, reason: Reason) -> bool:
+        """Remember a conversation that cannot carry an evaluation itself; False when that is known already."""
+        row = {"reason": str(reason), "run_id": self.run_id}
+        return self._set(_key("quarantine", conversation_id), row, "attribute_not_exists(pk)")
 
     def _get(self, key: dict[str, Any]) -> dict[str, Any]:
         answer = self.client.get_item(TableName=self.control_table, Key=key, ConsistentRead=True)

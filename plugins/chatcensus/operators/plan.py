@@ -113,7 +113,7 @@ def split(conversations: int, per_segment: int, judged: Window) -> list[dict[str
 
 def _window(context: Context) -> Window:
     run = context["dag_run"]
-    return window(str(run.run_type), run.run_after, run.data_interval_start, run.data_interval_end)
+    return window(run.run_type, run.run_after, run.data_interval_start, run.data_interval_end)
 
 
 def _check_table(table: str, description: Any, backups: Any, mapping: TableMapping) -> None:
