@@ -17,6 +17,7 @@ from chatcensus.aws.conversation_store import MAX_ITEM_BYTES, ROOM_BYTES, Conver
 from chatcensus.evaluation import Evaluation
 from chatcensus.mapping import Stored, TableMapping
 from chatcensus.tally import Outcome
+from tests.aws.lost_replies import losing_the_first_reply
 
 TABLE = "chat-conversations"
 CANARY = "canary-4711-の会話"
@@ -113,9 +114,13 @@ def test_every_page_is_read_consistently(dynamodb):
     for number in range(20):
         _put(dynamodb, f"c{number}", padding={"S": "x" * 120_000})
     requests = []
-    dynamodb.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: requests.append(params))
 
+    def note(params, **_):
+        requests.append(params)
+
+    dynamodb.meta.events.register("provide-client-params.dynamodb.Scan", note)
     list(ConversationStore(dynamodb, TABLE, MAPPING, 0, 2).read())
+    dynamodb.meta.events.unregister("provide-client-params.dynamodb.Scan", note)
 
     assert len(requests) > 1
     assert all(request["ConsistentRead"] is True for request in requests)
@@ -315,12 +320,12 @@ def test_an_earlier_evaluation_is_replaced_whole(dynamodb, store, earlier):
     assert _stored_evaluation(dynamodb) == _serialized(EVALUATION)
 
 
-def test_our_own_lost_reply_is_success(dynamodb, store):
+def test_our_own_lost_reply_is_success(local_aws, dynamodb):
     _put(dynamodb)
-    stored = _one(store)
-    store.write(stored, EVALUATION)  # its reply is lost, and the SDK sends the request again
 
-    outcome = store.write(stored, EVALUATION)
+    with losing_the_first_reply(local_aws.endpoint_url, "dynamodb", "UpdateItem") as client:
+        store = ConversationStore(client, TABLE, MAPPING)
+        outcome = store.write(_one(store), EVALUATION)
 
     assert outcome is Outcome.EVALUATED
     assert _stored_evaluation(dynamodb) == _serialized(EVALUATION)

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from chatcensus.answer import Reason
 from chatcensus.aws.ledger import Ledger
 from chatcensus.tally import Outcome, Tally
+from tests.aws.lost_replies import losing_the_first_reply
 
 TABLE = "chatcensus-control"
 RUN = "chat_census/manual__1"
@@ -110,6 +111,31 @@ def test_reserving_and_settling_at_once_loses_nothing_and_never_passes_the_cap(d
     assert max(seen) <= budget
 
 
+def test_a_lost_reply_to_a_reservation_hides_no_money(local_aws, dynamodb):
+    with losing_the_first_reply(local_aws.endpoint_url, "dynamodb", "UpdateItem") as client:
+        _ledger(client, 1_000).reserve(80)
+
+    assert 80 <= _ledger(dynamodb).spent_micro_usd() <= 1_000
+
+
+@pytest.mark.xfail(reason="the SDK's repeat of a settlement gives the money back twice, so a run can pass its budget")
+def test_a_lost_reply_to_a_settlement_hides_no_money(local_aws, dynamodb):
+    _ledger(dynamodb, 1_000).reserve(80)
+
+    with losing_the_first_reply(local_aws.endpoint_url, "dynamodb", "UpdateItem") as client:
+        _ledger(client, 1_000).settle(80, 30)
+
+    assert _ledger(dynamodb).spent_micro_usd() >= 30
+
+
+def test_a_lost_reply_of_the_pointer_is_a_move(local_aws, dynamodb):
+    with losing_the_first_reply(local_aws.endpoint_url, "dynamodb", "UpdateItem") as client:
+        is_moved = _ledger(client).move_pointer("chatcensus", "a", NOON)
+
+    assert is_moved
+    assert _ledger(dynamodb).published("chatcensus")["export_id"] == "a"
+
+
 def test_each_run_has_a_budget_of_its_own(dynamodb):
     first, second = _ledger(dynamodb, 10), _ledger(dynamodb, 10, "chat_census/manual__2")
     first.reserve(10)
@@ -152,6 +178,19 @@ def test_what_is_recorded_is_read_back(dynamodb):
     assert Tally.total([row["tally"]]) == tally
     assert (row["generation"], row["segments_ended"]) == (2, 1)
     assert row["export"] == {"generation": 2, "arn": "arn:aws:dynamodb:::export/1"}
+
+
+def test_a_row_is_read_as_it_is_now(dynamodb):
+    requests = []
+
+    def note(params, **_):
+        requests.append(params)
+
+    dynamodb.meta.events.register("provide-client-params.dynamodb.GetItem", note)
+    _ledger(dynamodb).run()
+    dynamodb.meta.events.unregister("provide-client-params.dynamodb.GetItem", note)
+
+    assert [request["ConsistentRead"] for request in requests] == [True]
 
 
 def test_a_record_leaves_the_spending_alone(dynamodb):
@@ -249,13 +288,17 @@ def test_all_runs_share_the_pointer(dynamodb):
 # Conversations without room
 
 
-def test_a_quarantined_conversation_has_a_row_with_its_reason_and_nothing_else(dynamodb):
-    _ledger(dynamodb).quarantine("c1", Reason.TOO_LARGE)
-    _ledger(dynamodb, run_id="later").quarantine("c1", Reason.TOO_LARGE)
+def test_a_quarantined_conversation_has_a_row_with_its_reason_and_is_counted_once(dynamodb):
+    answers = [
+        _ledger(dynamodb, run_id=run_id).quarantine(conversation_id, Reason.TOO_LARGE)
+        for run_id, conversation_id in (("first", "c1"), ("later", "c1"), ("later", "c2"))
+    ]
 
     rows = dynamodb.scan(TableName=TABLE)["Items"]
-    assert rows == [
-        {"pk": {"S": "quarantine"}, "sk": {"S": "c1"}, "reason": {"S": "too_large"}, "run_id": {"S": "later"}}
+    assert answers == [True, False, True]
+    assert sorted(rows, key=lambda row: row["sk"]["S"]) == [
+        {"pk": {"S": "quarantine"}, "sk": {"S": "c1"}, "reason": {"S": "too_large"}, "run_id": {"S": "first"}},
+        {"pk": {"S": "quarantine"}, "sk": {"S": "c2"}, "reason": {"S": "too_large"}, "run_id": {"S": "later"}},
     ]
 
 

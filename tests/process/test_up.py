@@ -15,6 +15,7 @@ import pytest
 
 from demo.airflow_api import AirflowApi
 from demo.airflow_home import REPOSITORY, admin_password
+from demo.generator import shipped_conversations
 from demo.processes import Register
 from demo.up import AIRFLOW_PROCESSES, DAG_ID, NotStarted, free_port, up
 
@@ -73,6 +74,7 @@ def test_up_runs_the_dag_in_a_real_airflow_and_down_leaves_nothing(launcher: Lau
     assert run["runs"] == 1, "a run started that nobody asked for"
     assert max(len(text) for text in run["rendered"]) > 4096, "the UI shows the prompt cut"
     assert not any("Truncated" in text for text in run["rendered"])
+    assert _conversation_text_in(launcher.state, run["rendered"]) == []
 
     family += launcher.family()
     ended = launcher.down()
@@ -109,6 +111,18 @@ def _run_dag(api: AirflowApi) -> dict[str, Any]:
         "rendered": [str(value) for task in tasks for value in task["rendered_fields"].values()],
         "runs": api.get(runs)["total_entries"],
     }
+
+
+def _conversation_text_in(state: Path, rendered: list[str]) -> list[str]:
+    """Return where the sample conversations' own words stand: in which log files and rendered fields."""
+    written = [
+        turn["content"] for line in shipped_conversations() for turn in line["turns"] if len(turn["content"]) > 60
+    ]
+    words = [text[:60] for text in written]
+    logs = {str(path): path.read_text(errors="replace") for path in state.rglob("*.log")}
+    assert len(logs) > 10, "the logs are somewhere else"
+    texts = logs | {f"rendered field {number}": text for number, text in enumerate(rendered)}
+    return [name for name, text in texts.items() if any(word in text for word in words)]
 
 
 def _listening_addresses(processes: list[psutil.Process]) -> set[str]:
