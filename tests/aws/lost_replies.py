@@ -13,7 +13,7 @@ from botocore.config import Config
 
 
 @contextmanager
-def losing_the_first_reply(endpoint_url: str, service: str, action: str) -> Iterator[Any]:
+def losing_the_first_reply(endpoint_url: str, service: str, action: str, max_attempts: int = 10) -> Iterator[Any]:
     """Yield a client of *service* whose first reply to *action* is lost; the SDK repeats requests, as ours do."""
     lost: list[str] = []
     target = urlsplit(endpoint_url).netloc
@@ -50,7 +50,7 @@ def losing_the_first_reply(endpoint_url: str, service: str, action: str) -> Iter
     client = boto3.session.Session("testing", "testing", region_name="ap-northeast-1").client(
         service,
         endpoint_url=f"http://127.0.0.1:{line.server_port}",
-        config=Config(retries={"mode": "standard", "total_max_attempts": 10}, proxies={}),
+        config=Config(retries={"mode": "standard", "total_max_attempts": max_attempts}, proxies={}),
     )
     try:
         yield client

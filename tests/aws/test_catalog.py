@@ -114,11 +114,11 @@ def test_every_column_has_its_path_and_a_name_that_athena_takes():
         ("2026", "'2026'"),
         ("作成日時", "'作成日時'"),
         ("a#b", "'a#b'"),
-        pytest.param("it's", r"'it\'s'", marks=pytest.mark.xfail(reason="a quote in a name ends the quoted symbol")),
-        pytest.param("a\\b", r"'a\\b'", marks=pytest.mark.xfail(reason="a backslash in a name begins an escape")),
-        pytest.param("null", "'null'", marks=pytest.mark.xfail(reason="a keyword of Ion is not quoted")),
-        pytest.param("nan", "'nan'", marks=pytest.mark.xfail(reason="a keyword of Ion is not quoted")),
-        pytest.param("true", "'true'", marks=pytest.mark.xfail(reason="a keyword of Ion is not quoted")),
+        pytest.param("it's", r"'it\'s'"),
+        pytest.param("a\\b", r"'a\\b'"),
+        pytest.param("null", "'null'"),
+        pytest.param("nan", "'nan'"),
+        pytest.param("true", "'true'"),
     ],
 )
 def test_an_odd_attribute_name_is_a_quoted_symbol(attribute, step):

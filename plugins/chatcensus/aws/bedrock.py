@@ -1,5 +1,6 @@
 """Amazon Bedrock: one paid call by Converse, and what each of its errors means."""
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
@@ -7,10 +8,11 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
-    ReadTimeoutError,
+    HTTPClientError,
+    ProxyConnectionError,
+    SSLError,
 )
 
 from chatcensus.answer import Reply
@@ -67,16 +69,20 @@ class BedrockJudge:
             response = self.client.converse(**self._request(instructions, message, mode, max_tokens))
         except ClientError as error:
             meaning = _meaning(error, self.model_id)
-        except (EndpointConnectionError, ConnectTimeoutError):
+        except (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError):
             meaning = ModelBusy("no connection to Bedrock")
-        except (ReadTimeoutError, ConnectionClosedError):
+        except SSLError:
+            meaning = SetupError("no trusted connection to Bedrock: check certificates and proxy")
+        except HTTPClientError:  # timeouts and connections that closed, and whatever else broke after sending
             meaning = ReplyLost("the connection ended before the reply came")
         except BotoCoreError as error:
             meaning = SetupError(
                 f"the request could not be made ({type(error).__name__}): check credentials and Region"
             )
         else:
-            return _reply(cast("dict[str, Any]", response), mode, self.model_id)
+            if response.get("output") and response.get("usage"):
+                return _reply(cast("dict[str, Any]", response), mode, self.model_id)
+            meaning = ReplyLost(f"{self.model_id!r} answered without a reply or without its bill")
         raise meaning from None
 
     def _request(self, instructions: str, message: str, mode: OutputMode, max_tokens: int) -> dict[str, Any]:
@@ -104,7 +110,10 @@ def _reply(response: dict[str, Any], mode: OutputMode, model_id: str) -> Reply:
     blocks = response.get("output", {}).get("message", {}).get("content", [])
     tools = [block["toolUse"].get("input") for block in blocks if block.get("toolUse", {}).get("name") == TOOL_NAME]
     texts = [block["text"] for block in blocks if isinstance(block.get("text"), str)]
-    answer = tools[0] if tools and mode == "tool" else "".join(texts) if texts else None
+    answer = "".join(texts) if texts else None
+    if tools and mode == "tool":
+        is_one = all(tool == tools[0] for tool in tools)
+        answer = tools[0] if is_one else "\n".join(json.dumps(tool) for tool in tools)
     usage = response.get("usage", {})
     return Reply(
         answer=answer,
@@ -156,4 +165,10 @@ def _meaning(error: ClientError, model_id: str) -> ChatCensusError:
         )
     if code == "AccessDeniedException":
         return SetupError(f"no permission for {model_id!r}: allow bedrock:InvokeModel on the profile and on its models")
+    # A proxy, a load balancer or a new code: then the status alone says whether the request was refused or lost.
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status in (429, 503):
+        return ModelBusy(f"{model_id!r} answered {code}")
+    if status in (408, 424) or status >= 500:
+        return ReplyLost(f"{model_id!r} answered {code}")
     return SetupError(f"{model_id!r} answered {code}, which no retry can change")

@@ -119,8 +119,17 @@ def _holds(found: Any, wanted: Any) -> bool:
     """Return whether *found* says everything that *wanted* says; Glue adds fields of its own."""
     if isinstance(wanted, dict):
         return isinstance(found, Mapping) and all(_holds(found.get(name), value) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(_holds, found, wanted))
     return bool(found == wanted)
 
 
+# Bare, these are values of Ion and not names.
+_ION_KEYWORDS = {"null", "true", "false", "nan"}
+
+
 def _step(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() else f"'{name}'"
+    if name.isidentifier() and name.isascii() and name not in _ION_KEYWORDS:
+        return name
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -52,8 +54,8 @@ def read_snapshot(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -
         reason = description.get("FailureMessage", "it has not ended")
         raise SnapshotIncomplete(f"export {export_arn} is {description['ExportStatus']}: {reason}")
     bucket, manifest_key = description["S3Bucket"], description["ExportManifest"]
-    summary = json.loads(_read(s3, bucket, manifest_key))
-    files = [json.loads(line) for line in _read(s3, bucket, summary["manifestFilesS3Key"]).splitlines() if line]
+    summary = _read(s3, bucket, manifest_key, json.loads)
+    files = _read(s3, bucket, summary["manifestFilesS3Key"], _json_lines)
     for file in files:
         _check_file(s3, bucket, file)
     counts = {sum(file["itemCount"] for file in files), summary["itemCount"], description["ItemCount"]}
@@ -65,7 +67,7 @@ def read_snapshot(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -
     return Snapshot(
         export_id=export_arn.rsplit("/", 1)[-1],
         export_arn=export_arn,
-        export_time=description["ExportTime"].isoformat(),
+        export_time=description["ExportTime"].astimezone(UTC).isoformat(),
         bucket=bucket,
         data_prefix=manifest_key.rsplit("/", 1)[0] + "/data/",
         manifest_key=manifest_key,
@@ -73,12 +75,18 @@ def read_snapshot(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -
     )
 
 
-def _read(s3: "S3Client", bucket: str, key: str) -> bytes:
+def _read(s3: "S3Client", bucket: str, key: str, parse: Callable[[bytes], Any]) -> Any:
     try:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return parse(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
     except ClientError as error:
         code = error.response["Error"]["Code"]
         raise SnapshotIncomplete(f"s3://{bucket}/{key} of the export cannot be read ({code}): export again") from error
+    except ValueError as error:
+        raise SnapshotIncomplete(f"s3://{bucket}/{key} of the export is cut short or damaged: export again") from error
+
+
+def _json_lines(text: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines() if line]
 
 
 def _check_file(s3: "S3Client", bucket: str, file: dict[str, Any]) -> None:

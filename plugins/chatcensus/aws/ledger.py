@@ -7,17 +7,20 @@ The ledger: the control table with one row per run (spend, tally, export) and th
     published#<database>     pointer    export id and time of what readers see
 """
 
+import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chatcensus.answer import Reason
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+log = logging.getLogger(__name__)
 
 _deserialize = TypeDeserializer().deserialize
 _serialize = TypeSerializer().serialize
@@ -28,10 +31,18 @@ class Ledger:
     The rows of one run in the control table, and the rows that all runs share.
 
     Units: money is micro-USD. A reservation is one atomic conditional update, so all segments share the budget exactly.
+    *once* is a client that repeats nothing: money given back twice would let the run pass its budget.
     """
 
-    def __init__(self, client: "DynamoDBClient", control_table: str, run_id: str, max_micro_usd: int = 0) -> None:
-        self.client, self.control_table, self.run_id = client, control_table, run_id
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        control_table: str,
+        run_id: str,
+        max_micro_usd: int = 0,
+        once: "DynamoDBClient | None" = None,
+    ) -> None:
+        self.client, self.control_table, self.run_id, self.once = client, control_table, run_id, once or client
         self.max_micro_usd = max_micro_usd
 
     @property
@@ -53,12 +64,17 @@ class Ledger:
     def reserve(self, micro_usd: int) -> bool:
         """Add *micro_usd* to what the run has spent; False, and nothing added, when that is more than its budget."""
         most = self.max_micro_usd - micro_usd
-        condition = "attribute_not_exists(spent_micro_usd) OR spent_micro_usd <= :most"
-        return most >= 0 and self._add(micro_usd, ConditionExpression=condition, most=most)
+        request = self._spend(micro_usd)
+        request["ConditionExpression"] = "attribute_not_exists(spent_micro_usd) OR spent_micro_usd <= :most"
+        request["ExpressionAttributeValues"][":most"] = _serialize(most)
+        return most >= 0 and self._update(request)
 
     def settle(self, reserved_micro_usd: int, paid_micro_usd: int) -> None:
-        """Give back what was reserved and not paid."""
-        self._add(paid_micro_usd - reserved_micro_usd)
+        """Give back what was reserved and not paid; when that fails, the reservation stands as if it had been paid."""
+        try:
+            self.once.update_item(**self._spend(paid_micro_usd - reserved_micro_usd))
+        except (BotoCoreError, ClientError) as error:
+            log.warning("%d micro-USD stay reserved (%s)", reserved_micro_usd, type(error).__name__)
 
     def published(self, database: str) -> dict[str, Any]:
         """Return the pointer to what is published; empty before the first publish."""
@@ -66,7 +82,7 @@ class Ledger:
 
     def move_pointer(self, database: str, export_id: str, export_time: datetime) -> bool:
         """Point at a newer export, or at the same one again; False when what is published is newer."""
-        moved = {"export_id": export_id, "export_time": export_time.isoformat()}
+        moved = {"export_id": export_id, "export_time": export_time.astimezone(UTC).isoformat()}
         condition = "attribute_not_exists(pk) OR export_time <= :export_time"
         return self._set(_key(f"published#{database}", "pointer"), moved, condition)
 
@@ -90,17 +106,13 @@ class Ledger:
         }
         return self._update(request | ({"ConditionExpression": condition} if condition else {}))
 
-    def _add(self, micro_usd: int, most: int | None = None, **condition: str) -> bool:
-        values = {":amount": micro_usd} | ({} if most is None else {":most": most})
-        return self._update(
-            {
-                "TableName": self.control_table,
-                "Key": self._run_key,
-                "UpdateExpression": "ADD spent_micro_usd :amount",
-                "ExpressionAttributeValues": {name: _serialize(value) for name, value in values.items()},
-                **condition,
-            }
-        )
+    def _spend(self, micro_usd: int) -> dict[str, Any]:
+        return {
+            "TableName": self.control_table,
+            "Key": self._run_key,
+            "UpdateExpression": "ADD spent_micro_usd :amount",
+            "ExpressionAttributeValues": {":amount": _serialize(micro_usd)},
+        }
 
     def _update(self, request: dict[str, Any]) -> bool:
         """Make the update; False when its condition did not hold."""

@@ -15,11 +15,14 @@ from chatcensus.errors import ChatCensusError, SetupError
 
 # The one owner of retries for every service but Bedrock; MWAA's own default is `legacy`.
 _MAX_ATTEMPTS = 10
+_LEDGER_CONNECTIONS = 100
 _NO_RETRY_HELPS = {
     "AccessDenied",
     "AccessDeniedException",
     "EntityNotFoundException",
     "ExpiredTokenException",
+    "ExportConflictException",
+    "InvalidInputException",
     "InvalidRequestException",
     "NoSuchBucket",
     "PointInTimeRecoveryUnavailableException",
@@ -32,16 +35,21 @@ _NO_RETRY_HELPS = {
 
 def aws_client(service: str, aws_conn_id: str | None, config: Config | None = None, connections: int = 10) -> Any:
     """Return the boto3 client of *service* with the credentials, role and Region of the Airflow connection."""
-    config = config or Config(
-        retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS}, max_pool_connections=connections
-    )
+    config = config or _config(_MAX_ATTEMPTS, connections)
     return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, config=config).conn
 
 
 def run_ledger(context: Context, control_table: str, aws_conn_id: str | None, max_micro_usd: int = 0) -> Ledger:
     """Return the ledger of the run that *context* belongs to."""
     run_id = f"{context['dag'].dag_id}/{context['run_id']}"
-    return Ledger(aws_client("dynamodb", aws_conn_id, connections=100), control_table, run_id, max_micro_usd)
+    dynamodb = aws_client("dynamodb", aws_conn_id, connections=_LEDGER_CONNECTIONS)
+    once = aws_client("dynamodb", aws_conn_id, _config(1, _LEDGER_CONNECTIONS))
+    return Ledger(dynamodb, control_table, run_id, max_micro_usd, once)
+
+
+def _config(max_attempts: int, connections: int) -> Config:
+    retries: Any = {"mode": "standard", "total_max_attempts": max_attempts}
+    return Config(retries=retries, max_pool_connections=connections)
 
 
 @contextmanager

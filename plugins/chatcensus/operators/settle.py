@@ -6,7 +6,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from chatcensus.answer import Reason
-from chatcensus.errors import SetupError, SnapshotIncomplete
+from chatcensus.errors import SetupError
 from chatcensus.operators.aws_client import airflow_errors, run_ledger
 from chatcensus.tally import Tally
 
@@ -45,6 +45,8 @@ class SettleRunOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the run's tally."""
         with airflow_errors():
+            if not self.segments:
+                raise SetupError("plan ended without segments: see its log, then clear plan and what follows")
             tallies = list(self.tallies[:]) if self.tallies else []  # a slice is one request to Airflow
             tally = Tally.total(tallies)
             ledger = run_ledger(context, self.control_table, self.aws_conn_id)
@@ -61,10 +63,10 @@ def check_run(tally: Tally, ended: int, segments: int, max_percent: float) -> No
     """
     Raise unless all segments ended, the tally adds up, and the model's answers were mostly good.
 
-    Errors: SnapshotIncomplete (clear the failed segments), SetupError (correct prompt or model first).
+    Errors: SetupError, since no retry of this task can help: clear the failed segments, or correct prompt or model.
     """
     if ended < segments:
-        raise SnapshotIncomplete(f"{ended} of {segments} segments ended well: clear the failed classify tasks only")
+        raise SetupError(f"{ended} of {segments} segments ended well: clear the failed classify tasks only")
     tally.check()
     rejected = sum(count for reason, count in tally.reasons.items() if reason not in _NOT_REJECTED)
     judged = rejected + tally.outcomes["evaluated"]
