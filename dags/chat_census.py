@@ -45,18 +45,18 @@ CONTROL_TABLE = "{{ var.value.chatcensus_control_table }}"
 MODEL = "{{ var.value.chatcensus_model }}"
 SNAPSHOT_BUCKET = "{{ var.value.chatcensus_snapshot_bucket }}"
 RESULT_BUCKET = "{{ var.value.chatcensus_result_bucket }}"
-ATHENA = {
-    "database": "{{ var.value.chatcensus_database }}",
-    "workgroup": "{{ var.value.chatcensus_workgroup }}",
-}
+ATHENA = {"database": "{{ var.value.chatcensus_database }}", "workgroup": "{{ var.value.chatcensus_workgroup }}"}
+QUOTA = {name: f"{{{{ params.{name} }}}}" for name in ("requests_per_minute", "tokens_per_minute")}
 PARAMS = {
     "max_usd": Param(5, type="number", minimum=0, description="Budget in USD; at it, the rest stays pending"),
     "conversations_per_segment": Param(
         5000, type="integer", minimum=1, maximum=100_000, description="Conversations for one mapped classify task"
     ),
-    "in_flight": Param(
-        32, type="integer", minimum=1, maximum=256, description="Model calls that one classify task keeps under way"
+    "in_flight": Param(64, type="integer", minimum=1, maximum=256, description="Model calls of a task at one time"),
+    "requests_per_minute": Param(
+        800, type="number", exclusiveMinimum=0, description="Requests a minute for all runs together: 80 % of the quota"
     ),
+    "tokens_per_minute": Param(1_600_000, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"),
     "max_rejection_percent": Param(
         5, type="number", minimum=0, maximum=100, description="Fail when more of the answers than this were useless"
     ),
@@ -84,7 +84,7 @@ def chat_census():
     classify = ClassifySegmentOperator.partial(
         task_id="classify", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
         instructions=INSTRUCTIONS, taxonomy=TAXONOMY,
-        max_usd="{{ params.max_usd }}", in_flight="{{ params.in_flight }}",
+        max_usd="{{ params.max_usd }}", in_flight="{{ params.in_flight }}", quota=QUOTA,
         max_active_tis_per_dagrun=4, execution_timeout=timedelta(hours=6),
         map_index_template="{{ task.segment['name'] }}",
     ).expand(segment=plan.output)

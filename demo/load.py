@@ -143,6 +143,14 @@ def load_conversations(endpoint_url: str, conversations: Iterable[Conversation] 
     return len(new)
 
 
+def release_claims(endpoint_url: str) -> None:
+    """Give back the segments and quota that a killed run still holds; only for a state that nobody else works on."""
+    dynamodb, table = client("dynamodb", endpoint_url), VARIABLES["chatcensus_control_table"]
+    for item in dynamodb.scan(TableName=table, ProjectionExpression="pk, sk", ConsistentRead=True)["Items"]:
+        if item["pk"]["S"].startswith(("claim#", "quota#")):
+            dynamodb.delete_item(TableName=table, Key=item)
+
+
 def _known_ids(dynamodb: Any, table: str) -> set[str]:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="conversation_id")
     return {item["conversation_id"]["S"] for page in pages for item in page["Items"]}

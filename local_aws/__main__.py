@@ -1,6 +1,7 @@
 """`python -m local_aws`: the local AWS as a process of its own."""
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -30,9 +31,10 @@ def main() -> int:
                 latency_s=options.latency,
                 seed=options.seed,
                 region=options.region,
+                faults=json.loads(options.faults.read_bytes()) if options.faults else {},
             )
         ).start()
-    except RuntimeError as error:
+    except (OSError, RuntimeError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201  the one message a person at a terminal gets
         return 1
     if options.ready_file:
@@ -63,6 +65,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.3, help="median seconds of a model call, 0 for none")
     parser.add_argument("--seed", type=int, default=1, help="of the latency's random numbers")
     parser.add_argument("--region", default=REGION, help="Region of the server's own calls")
+    parser.add_argument(
+        "--faults", type=Path, help="file with what goes wrong with model calls: see local_aws/faults.py"
+    )
     parser.add_argument("--ready-file", type=Path, help="gets the address once the server answers")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started it")
     return parser.parse_args()

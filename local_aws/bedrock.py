@@ -12,7 +12,6 @@ import random
 import re
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -53,13 +52,6 @@ class BedrockStandIn:
         self._random = random.Random(seed)  # noqa: S311  a latency is no secret
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._calls: Counter[str] = Counter()
-
-    @property
-    def calls(self) -> dict[str, int]:
-        """How often each model was called since the start."""
-        with self._lock:
-            return dict(self._calls)
 
     def converse(self, model_id: str, body: dict[str, Any]) -> dict[str, Any]:
         """
@@ -68,10 +60,9 @@ class BedrockStandIn:
         Raises: AwsError as Bedrock would: ValidationException, ResourceNotFoundException.
         """
         with self._lock:
-            self._calls[model_id] += 1
             latency_s = self._latency_s * math.exp(self._random.gauss(0, _LATENCY_SIGMA))
-        _check(model_id, body)
-        category, score = self._judge(_turns(body))
+        check_request(model_id, body)
+        category, score = self._judge(read_turns(body))
         if latency_s:
             self._sleep(latency_s)
         return _reply(body, {"category": category, "inquiry_score": score}, latency_s)
@@ -79,7 +70,7 @@ class BedrockStandIn:
 
 def estimated_tokens(text: str) -> int:
     """Return a rough count of tokens: ASCII characters / 4 plus all others / 1.1, at least 1."""
-    plain = sum(character.isascii() for character in text)
+    plain = len(text.encode("ascii", "ignore"))
     return max(1, math.ceil(plain / _ASCII_A_TOKEN + (len(text) - plain) / _OTHERS_A_TOKEN))
 
 
@@ -89,7 +80,8 @@ def _keyword_model() -> Judge:
     return judge
 
 
-def _check(model_id: str, body: dict[str, Any]) -> None:
+def check_request(model_id: str, body: dict[str, Any]) -> None:
+    """Raise AwsError (ValidationException, ResourceNotFoundException) where Bedrock refuses the request as it is."""
     if _ENDED.search(model_id):
         raise AwsError("ResourceNotFoundException", "This model version has reached the end of its life.", 404)
     messages = body.get("messages") or []
@@ -108,7 +100,7 @@ def _check(model_id: str, body: dict[str, Any]) -> None:
         raise AwsError("ValidationException", f"maxTokens must be 1 or more, not {max_tokens}")
 
 
-def _turns(body: dict[str, Any]) -> list[tuple[str, str]]:
+def read_turns(body: dict[str, Any]) -> list[tuple[str, str]]:
     """Read the conversation out of its envelope, unescaped; a text without one counts as one turn of the user."""
     text = "\n".join(block["text"] for block in body["messages"][-1]["content"] if "text" in block)
     envelope = _ENVELOPE.search(text)
@@ -121,7 +113,7 @@ def _reply(body: dict[str, Any], answer: dict[str, Any], latency_s: float) -> di
     tool = _forced_tool(body)
     text = json.dumps(answer, ensure_ascii=False)
     content = {"toolUse": {"toolUseId": f"tooluse_{uuid4().hex[:22]}", "name": tool, "input": answer}}
-    input_tokens, output_tokens = estimated_tokens(_all_text(body)), estimated_tokens(text)
+    input_tokens, output_tokens = estimated_tokens(request_text(body)), estimated_tokens(text)
     return {
         "output": {"message": {"role": "assistant", "content": [content if tool else {"text": text}]}},
         "stopReason": "tool_use" if tool else "end_turn",
@@ -147,7 +139,8 @@ def _forced_tool(body: dict[str, Any]) -> str | None:
     return None
 
 
-def _all_text(body: dict[str, Any]) -> str:
+def request_text(body: dict[str, Any]) -> str:
+    """Return all that the model reads of a request: instructions, messages, tools."""
     blocks = [*(body.get("system") or []), *(block for message in body["messages"] for block in message["content"])]
     tools = (body.get("toolConfig") or {}).get("tools")
     return "".join(block.get("text", "") for block in blocks) + (json.dumps(tools) if tools else "")

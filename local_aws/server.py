@@ -5,7 +5,7 @@ import re
 import threading
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -18,11 +18,13 @@ from werkzeug.serving import make_server
 from local_aws.aws_error import AwsError
 from local_aws.bedrock import BedrockStandIn, Judge
 from local_aws.dynamodb_export import DynamoDBExports
+from local_aws.faults import FaultPlan
+from local_aws.faulty_converse import FaultyConverse
 from local_aws.glue_versions import refuse_stale_version
 from local_aws.item_size import item_bytes
 from local_aws.journal import Journal, Record
 from local_aws.moto_app import MotoApp
-from local_aws.wsgi import Request, Response
+from local_aws.wsgi import ConnectionDropped, Request, Response
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class Settings:
     Say how one local AWS behaves.
 
     Units: *latency_s* median seconds of a Converse call; *export_delay_s* seconds an export stays IN_PROGRESS.
+    *faults* is the plan of `faults.py` that Converse begins with.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +60,7 @@ class Settings:
     seed: int = 1
     export_delay_s: float = 0.3
     region: str = REGION
+    faults: dict[str, Any] = field(default_factory=dict)
 
 
 class LocalAws:
@@ -82,6 +86,7 @@ class LocalAws:
     def _begin(self) -> None:
         self._moto.reset()
         self._bedrock = BedrockStandIn(judge=self._judge, latency_s=self.settings.latency_s, seed=self.settings.seed)
+        self._converse = FaultyConverse(FaultPlan.of_json(self.settings.faults))
         self._exports = DynamoDBExports(
             self._moto, self.client, remember=self._store_export, delay_s=self.settings.export_delay_s
         )
@@ -139,10 +144,8 @@ class LocalAws:
 
     def stats(self) -> dict[str, Any]:
         """Return what was asked of this server since its start; replayed changes do not count."""
-        by_model = self._bedrock.calls
         return {
-            "converse_calls": sum(by_model.values()),
-            "converse_calls_by_model": by_model,
+            **self._converse.counts.stats(),
             "dynamodb_writes": dict(self._moto.writes),
             "exports": self._exports.started,
         }
@@ -151,13 +154,15 @@ class LocalAws:
         """Answer as a WSGI application."""
         reply = self._answer(Request.read(environ))
         start_response(reply.status, reply.headers)
-        return [reply.body]
+        return reply.chunks()
 
     def _answer(self, request: Request) -> Response:
         try:
             return self._dispatch(request)
         except AwsError as error:
             return Response.of_error(error, request)
+        except ConnectionDropped:
+            raise  # the handler closes the connection
         except Exception as error:  # noqa: BLE001  a server answers; the text of the error may hold a conversation
             place = traceback.extract_tb(error.__traceback__)[-1]
             kind, what = type(error).__name__, request.target or f"{request.method} {request.path}"
@@ -167,9 +172,9 @@ class LocalAws:
     def _dispatch(self, request: Request) -> Response:
         converse = _CONVERSE.fullmatch(request.path) if request.method == "POST" else None
         if converse:
-            return Response.of_json(self._bedrock.converse(unquote(converse.group(1)), request.json()))
-        if request.path == "/_local/stats":
-            return Response.of_json(self.stats())
+            return self._converse.answer(unquote(converse.group(1)), request.json(), self._bedrock.converse)
+        if request.path.startswith("/_local/"):
+            return self._local(request)
         service, _, action = request.target.rpartition(".")
         if service == "AmazonAthena" and action in _ATHENA_ACTIONS:
             return Response.of_json(self._athena_service().handle(action, request.json()))
@@ -181,6 +186,21 @@ class LocalAws:
         if request.target == "DynamoDB_20120810.DescribeTable":
             return self._describe_table(request)
         return self._moto.handle(request)
+
+    def _local(self, request: Request) -> Response:
+        """Answer what is ours alone: the counts, and the fault plan."""
+        match request.method, request.path.removeprefix("/_local/"):
+            case "GET", "stats":
+                return Response.of_json(self.stats())
+            case "GET", "conversations":
+                return Response.of_json(self._converse.counts.by_conversation())
+            case "PUT", "faults":
+                try:
+                    self._converse.set_plan(FaultPlan.of_json(request.json()))
+                except (TypeError, ValueError) as error:
+                    raise AwsError("ValidationException", str(error)) from None
+                return Response.of_json({})
+        raise AwsError("NotFound", f"there is no {request.method} {request.path}", 404)
 
     def _describe_table(self, request: Request) -> Response:
         """Say how large the table is, where moto always says 0; AWS refreshes its own figure every six hours."""
@@ -239,6 +259,10 @@ class _QuietHandler(MotoRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Close a connection that is gone, or that shall look so: nothing more can come over it."""
+        self.close_connection = True
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  werkzeug's name
         log.debug(f"%s {message}", type, *args)  # noqa: G004  werkzeug's format string

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wsgi import get_input_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from local_aws.aws_error import AwsError
 
@@ -20,6 +21,10 @@ _KEPT = re.compile(
 # A session token is a credential, not a part of the request; the body is no longer chunked once it has been read.
 _DROPPED = {"HTTP_X_AMZ_SECURITY_TOKEN", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"}
 _REGION = re.compile(r"Credential=[^/]*/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+
+
+class ConnectionDropped(ConnectionError):
+    """Tell the server to close the connection without a reply."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """Hold one whole reply."""
+    """Hold one whole reply; *byte_s* are the seconds before each byte of its body, 0 for all at once."""
 
     status: str
     headers: list[tuple[str, str]]
     body: bytes
+    byte_s: float = 0.0
 
     @classmethod
     def of_app(cls, app: "Callable[..., Iterable[bytes]]", request: Request) -> "Response":
@@ -138,6 +144,16 @@ class Response:
         text = f"<Error>{inner}</Error>" if request.path != "/" else f"<Response><Error>{inner}</Error></Response>"
         body = text.encode()
         return cls(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))], body)
+
+    def chunks(self) -> "Iterator[bytes]":
+        """Yield the body as it is to be sent; an empty first part sends status and headers alone."""
+        if not self.byte_s:
+            yield self.body
+            return
+        yield b""
+        for place in range(len(self.body)):
+            time.sleep(self.byte_s)
+            yield self.body[place : place + 1]
 
     @property
     def is_success(self) -> bool:

@@ -16,6 +16,7 @@ from chatcensus.include import read_yaml
 from chatcensus.interval import Window
 from chatcensus.mapping import Stored, TableMapping
 from chatcensus.model_catalog import Model
+from chatcensus.pacing import Quota
 from chatcensus.pricing import Usage
 from chatcensus.tally import Outcome
 from chatcensus.taxonomy import Taxonomy
@@ -37,6 +38,7 @@ MODEL = Model.model_validate(
 NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 GOOD = {"category": "coding", "inquiry_score": 3}
 BAD = {"category": "coding", "inquiry_score": 6}
+UNLIMITED = Quota(requests_per_minute=1e12, tokens_per_minute=1e15)
 USAGE = Usage(input_tokens=50, output_tokens=10)
 COST = 50 * 1 + 10 * 5  # of one call of FakeModel at the price of MODEL
 
@@ -132,6 +134,19 @@ class FakeLedger:
         return is_new
 
 
+class FakeClaim:
+    """The claim of a segment: *shares* are what its renewals give, the last one for ever; None loses the segment."""
+
+    lease_s = 1e9
+
+    def __init__(self, *shares: float | None) -> None:
+        self.shares, self.renewals = deque(shares or (1.0,)), 0
+
+    def renew(self) -> float | None:
+        self.renewals += 1
+        return self.shares.popleft() if len(self.shares) > 1 else self.shares[0]
+
+
 class FakeClock:
     """Time that passes only while somebody sleeps; chance that always draws the most; nonces that count."""
 
@@ -173,6 +188,7 @@ def census(
     model: FakeModel,
     ledger: FakeLedger | None = None,
     clock: FakeClock | None = None,
+    claim: FakeClaim | None = None,
     **of_the_job: Any,
 ) -> Census:
     """A census of *store* by *model*, one call at a time unless the job says otherwise."""
@@ -185,11 +201,13 @@ def census(
         "taxonomy": TAXONOMY,
         "model_id": "fake",
         "model": MODEL,
+        "quota": UNLIMITED,
         "pseudonym_secret": "a secret of the tests",
         "in_flight": 1,
         "expected": len(store.items),
     }
-    return Census(Job(**{**usual, **of_the_job}), store, model, ledger or FakeLedger(), clock or FakeClock())
+    job = Job(**{**usual, **of_the_job})
+    return Census(job, store, model, ledger or FakeLedger(), claim or FakeClaim(), clock or FakeClock())
 
 
 def during_the_call(event: Callable[[], object], answer: object = None) -> Callable[[], Reply]:

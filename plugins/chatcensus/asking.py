@@ -3,7 +3,6 @@
 import logging
 import random
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,9 +10,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from chatcensus.answer import Judgement, Reason, Reply, read_answer
-from chatcensus.conversation import MAX_TRANSCRIPT_TOKENS, Conversation, transcript
+from chatcensus.conversation import MAX_TRANSCRIPT_TOKENS, Conversation, estimated_tokens, transcript
 from chatcensus.errors import FeatureRefused, ModelBusy, QuotaExhausted, ReplyLost, RequestRefused, SetupError
 from chatcensus.model_catalog import Model, OutputMode
+from chatcensus.pacing import Pacer, Ticket
 from chatcensus.pricing import Usage, cost_micro_usd
 from chatcensus.prompt import user_message
 from chatcensus.taxonomy import Taxonomy
@@ -21,7 +21,8 @@ from chatcensus.taxonomy import Taxonomy
 log = logging.getLogger(__name__)
 
 MAX_REASKS = 2
-MAX_BUSY_TRIES, BUSY_BASE_S, BUSY_CAP_S = 6, 2.0, 20.0
+# A conversation that a busy model or a lost reply has kept for so long waits for the next run.
+PATIENCE_S, BUSY_BASE_S, BUSY_CAP_S = 600.0, 1.0, 20.0
 
 
 class Judge(Protocol):
@@ -70,13 +71,22 @@ class Asker:
     """Asks one model by one set of instructions; used by all calls of a segment at the same time."""
 
     def __init__(
-        self, judge: Judge, budget: Budget, model: Model, instructions: str, taxonomy: Taxonomy, clock: Clock
+        self,
+        judge: Judge,
+        budget: Budget,
+        pacer: Pacer,
+        model: Model,
+        instructions: str,
+        taxonomy: Taxonomy,
+        clock: Clock,
+        is_stopped: Callable[[], bool],
     ) -> None:
-        self.judge, self.budget, self.model, self.clock = judge, budget, model, clock
-        self.instructions, self.taxonomy = instructions, taxonomy
-        self.stop = threading.Event()
+        self.judge, self.budget, self.pacer, self.model, self.clock = judge, budget, pacer, model, clock
+        self.instructions, self.taxonomy, self.is_stopped = instructions, taxonomy, is_stopped
+        self.is_spent = False
         self._modes = list(model.output_modes)
         self._price = model.price(clock.now().date())
+        self._instruction_tokens = estimated_tokens(instructions)
 
     def verdict(self, conversation: Conversation, bill: Bill) -> Judgement | Reason | None:
         """
@@ -118,41 +128,59 @@ class Asker:
             rejected.append(verdict)
 
     def _paid_call(self, message: str, mode: OutputMode, max_tokens: int, bill: Bill) -> Reply | None:
-        """Make one call within the budget, waiting while the model is busy; None when it cannot be had in this run."""
-        for busy_tries in range(MAX_BUSY_TRIES):
-            if self.stop.is_set():
+        """Make one call within quota and budget, again while the model is busy; None when this run cannot have it."""
+        tokens = self.pacer.quota.tokens(self._instruction_tokens + estimated_tokens(message), max_tokens)
+        deadline, busy = self.clock.monotonic() + PATIENCE_S, 0
+        while self.clock.monotonic() < deadline and not self.is_spent:
+            ticket = self.pacer.acquire(tokens, self.is_stopped)
+            if ticket is None:
                 return None
             try:
-                return self._budgeted_call(message, mode, max_tokens, bill)
+                return self._budgeted_call(message, mode, max_tokens, bill, ticket)
             except ModelBusy:
                 bill.throttled += 1
-                if busy_tries < MAX_BUSY_TRIES - 1:
-                    self.clock.sleep(self.clock.uniform(0, min(BUSY_CAP_S, BUSY_BASE_S * 2**busy_tries)))
+                busy += 1
+                self.clock.sleep(self.clock.uniform(0, min(BUSY_CAP_S, BUSY_BASE_S * 2.0**busy)))
             except ReplyLost:
                 bill.possibly_paid += 1
                 if bill.possibly_paid > 1:
                     return None
             except QuotaExhausted as exhausted:
                 log.warning("%s; what is left stays pending for the next run", exhausted)
-                self.stop.set()
+                self.is_spent = True
         return None
 
-    def _budgeted_call(self, message: str, mode: OutputMode, max_tokens: int, bill: Bill) -> Reply | None:
+    def _budgeted_call(
+        self, message: str, mode: OutputMode, max_tokens: int, bill: Bill, ticket: Ticket
+    ) -> Reply | None:
         # A token is at least a byte, and a cached prefix is dear to write: never less than the bill, whatever the text.
         most_tokens = len(self.instructions.encode()) + len(message.encode())
         usages = Usage(most_tokens, max_tokens), Usage(cache_write_tokens=most_tokens, output_tokens=max_tokens)
         worst = max(cost_micro_usd(usage, self._price) for usage in usages)
         if not self.budget.reserve(worst):
             log.info("the run's budget is used up; what is left stays pending for the next run")
-            self.stop.set()
+            self.is_spent = True
+            self.pacer.lost()
             return None
         paid = 0
         try:
             reply = self.judge.ask(self.instructions, message, mode, max_tokens)
             paid = self._charge(reply, bill)
+        except ModelBusy:
+            self.pacer.refused(ticket)
+            raise
         except ReplyLost:
             paid = worst  # taken as paid until the bill says otherwise: the budget must hold
+            self.pacer.lost()
             raise
+        except BaseException:
+            self.pacer.lost()
+            raise
+        else:
+            quota, usage = self.pacer.quota, reply.usage
+            self.pacer.accepted(
+                ticket, quota.tokens(usage.input_tokens + usage.cache_write_tokens, usage.output_tokens)
+            )
         finally:
             self.budget.settle(worst, paid)
         return reply

@@ -5,23 +5,32 @@ Nothing here knows Airflow or AWS: store, model, ledger, clock and randomness co
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from chatcensus.answer import Judgement, Reason
 from chatcensus.asking import Asker, Bill, Budget, Clock, Judge
 from chatcensus.conversation import Conversation, transcript
+from chatcensus.errors import NoRoom, StoreBusy
 from chatcensus.evaluation import Evaluation, evaluation_key, is_of_this_text, pseudonym
 from chatcensus.interval import Window
 from chatcensus.mapping import Stored, TableMapping
 from chatcensus.model_catalog import Model
+from chatcensus.pacing import Pacer, Quota
 from chatcensus.prompt import prompt_version
 from chatcensus.tally import Outcome, Tally
 from chatcensus.taxonomy import Taxonomy
 
 log = logging.getLogger(__name__)
+
+PROGRESS_EVERY_S = 10.0
+RENEW_EVERY_S = 3.0
+# A paid answer is held so long for its write; the table would have to be away for longer to lose it.
+HOLD_S, HOLD_PAUSE_S, HOLD_PAUSE_CAP_S = 1800.0, 0.2, 20.0
 
 
 class Store(Protocol):
@@ -31,7 +40,11 @@ class Store(Protocol):
         """Return every item of the segment, each as it is now."""
 
     def write(self, stored: Stored, evaluation: Evaluation) -> Outcome:
-        """Write under the three conditions; return EVALUATED, or the outcome that says which of them was false."""
+        """
+        Write under the three conditions; return EVALUATED, or the outcome that says which of them was false.
+
+        Errors: StoreBusy, NoRoom.
+        """
 
 
 class Ledger(Budget, Protocol):
@@ -39,6 +52,39 @@ class Ledger(Budget, Protocol):
 
     def quarantine(self, conversation_id: str, reason: Reason) -> bool:
         """Remember a conversation whose item has no room for an evaluation; False when that is known already."""
+
+
+class Claim(Protocol):
+    """The right to work on the segment, and this task's share of the account's quota; both end unless renewed."""
+
+    lease_s: float
+
+    def renew(self) -> float | None:
+        """Extend both; return the share (more than 0, at most 1), or None when somebody else has the segment now."""
+
+
+class Crew(Protocol):
+    """Who makes the calls: threads, or in the simulation something that a seed decides over."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None: ...
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        """Begin *work* beside the others."""
+
+    def first_done(self, futures: set[Future[Any]], timeout_s: float) -> set[Future[Any]]:
+        """Wait until one of *futures* is done, or for *timeout_s*, and return those that are."""
+
+
+class Threads(ThreadPoolExecutor):
+    """A crew of threads."""
+
+    def first_done(self, futures: set[Future[Any]], timeout_s: float) -> set[Future[Any]]:
+        """Wait until one of *futures* is done, or for *timeout_s*, and return those that are."""
+        return wait(futures, timeout_s, FIRST_COMPLETED).done
 
 
 @dataclass(frozen=True)
@@ -53,6 +99,7 @@ class Job:
     taxonomy: Taxonomy
     model_id: str
     model: Model
+    quota: Quota
     pseudonym_secret: str
     in_flight: int
     expected: int = 0
@@ -73,11 +120,25 @@ class _Ended:
 class Census:
     """The judging of one segment by one process, with up to `job.in_flight` calls at the same time."""
 
-    def __init__(self, job: Job, store: Store, judge: Judge, ledger: Ledger, clock: Clock | None = None) -> None:
-        self.job, self.store, self.ledger, self.clock = job, store, ledger, clock or Clock()
-        self.asker = Asker(judge, ledger, job.model, job.instructions, job.taxonomy, self.clock)
-        self.stop = self.asker.stop
+    def __init__(
+        self,
+        job: Job,
+        store: Store,
+        judge: Judge,
+        ledger: Ledger,
+        claim: Claim,
+        clock: Clock | None = None,
+        crew: Crew | None = None,
+    ) -> None:
+        self.job, self.store, self.ledger, self.claim = job, store, ledger, claim
+        self.clock, self.crew = clock or Clock(), crew or Threads(job.in_flight)
+        self.pacer = Pacer(job.quota, self.clock.monotonic, self.clock.sleep, self.clock.uniform)
+        self.asker = Asker(
+            judge, ledger, self.pacer, job.model, job.instructions, job.taxonomy, self.clock, self._is_stopped
+        )
+        self.stop = threading.Event()
         self.tally = Tally()
+        self._leased_until = self._renew_at = -1.0
 
     def run(self) -> Tally:
         """
@@ -87,9 +148,10 @@ class Census:
         Errors: SetupError as soon as one call shows that no other can succeed.
         """
         started = last_line = self.clock.monotonic()
+        self._renew()
         for ended in self._judge_all():
             self._count(ended)
-            if self.clock.monotonic() - last_line >= 10:
+            if self.clock.monotonic() - last_line >= PROGRESS_EVERY_S:
                 last_line = self.clock.monotonic()
                 log.info("%s", self._progress(last_line - started))
         self.tally.check()
@@ -99,10 +161,11 @@ class Census:
     def _judge_all(self) -> Iterator[_Ended]:
         """Yield how each conversation ended, with a bounded number of them in memory."""
         running: set[Future[_Ended]] = set()
-        with ThreadPoolExecutor(self.job.in_flight) as pool:
+        with self.crew as crew:
             try:
                 for stored in self.store.read():
-                    if self.stop.is_set():
+                    self._renew()
+                    if self._is_stopped() or self.asker.is_spent:
                         break
                     conversation = self.job.mapping.conversation(stored.item)
                     if conversation.created_at not in self.job.window:
@@ -111,36 +174,69 @@ class Census:
                     if is_of_this_text(stored.item, conversation.content_hash):
                         yield _Ended(Outcome.ALREADY_EVALUATED, Bill())
                         continue
-                    if len(running) >= self.job.in_flight:
-                        yield from self._finished(running)
-                    running.add(pool.submit(self._judge, stored, conversation))
+                    while len(running) >= self.job.in_flight:
+                        yield from self._finished(crew, running)
+                    running.add(crew.submit(self._judge, stored, conversation))
                 while running:
-                    yield from self._finished(running)
+                    yield from self._finished(crew, running)
             finally:
                 self.stop.set()  # an error ends the calls that have not begun; those in flight are written
 
-    @staticmethod
-    def _finished(running: set[Future[_Ended]]) -> Iterator[_Ended]:
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+    def _finished(self, crew: Crew, running: set[Future[_Ended]]) -> Iterator[_Ended]:
+        done = crew.first_done(running, RENEW_EVERY_S)
         running -= done
+        self._renew()
         for future in done:
             yield future.result()
+
+    def _is_stopped(self) -> bool:
+        """True when nothing new may be begun: told to stop, or the claim was not renewed in time (a frozen process)."""
+        return self.stop.is_set() or self.clock.monotonic() >= self._leased_until
+
+    def _renew(self) -> None:
+        now = self.clock.monotonic()
+        if now < self._renew_at or self.stop.is_set():
+            return
+        share = self.claim.renew()
+        if share is None:
+            log.warning("%s is claimed by another run now; what is left is its work", self.job.name)
+            self.stop.set()
+            return
+        self.pacer.share(share)
+        self._leased_until, self._renew_at = now + self.claim.lease_s, now + RENEW_EVERY_S
 
     def _judge(self, stored: Stored, conversation: Conversation) -> _Ended:
         bill = Bill()
         if not stored.has_room:
-            if self.ledger.quarantine(conversation.conversation_id, Reason.TOO_LARGE):
-                return _Ended(Outcome.QUARANTINED, bill, Reason.TOO_LARGE)
-            return _Ended(Outcome.ALREADY_EVALUATED, bill)
+            return self._without_room(conversation, bill)
         is_blank = transcript(conversation.turns).is_blank
         verdict = Reason.EMPTY if is_blank else self.asker.verdict(conversation, bill)
         if verdict is None:
             return _Ended(Outcome.LEFT_PENDING, bill)
-        reason = verdict if isinstance(verdict, Reason) else None
-        outcome = self.store.write(stored, self._evaluation(conversation, verdict, bill))
-        if outcome is Outcome.EVALUATED and reason:
-            return _Ended(Outcome.QUARANTINED, bill, reason)
+        try:
+            outcome = self._write(stored, self._evaluation(conversation, verdict, bill))
+        except NoRoom:
+            return self._without_room(conversation, bill)
+        if outcome is Outcome.EVALUATED and isinstance(verdict, Reason):
+            return _Ended(Outcome.QUARANTINED, bill, verdict)
         return _Ended(outcome, bill)
+
+    def _without_room(self, conversation: Conversation, bill: Bill) -> _Ended:
+        if self.ledger.quarantine(conversation.conversation_id, Reason.TOO_LARGE):
+            return _Ended(Outcome.QUARANTINED, bill, Reason.TOO_LARGE)
+        return _Ended(Outcome.ALREADY_EVALUATED, bill)
+
+    def _write(self, stored: Stored, evaluation: Evaluation) -> Outcome:
+        """Write a paid answer; hold it while the table is busy, since dropping it would mean to pay again."""
+        deadline, pause_s = self.clock.monotonic() + HOLD_S, HOLD_PAUSE_S
+        while True:
+            try:
+                return self.store.write(stored, evaluation)
+            except StoreBusy:
+                if self.clock.monotonic() > deadline:
+                    raise
+                self.clock.sleep(self.clock.uniform(0, pause_s))
+                pause_s = min(HOLD_PAUSE_CAP_S, pause_s * 2)
 
     def _evaluation(self, conversation: Conversation, verdict: Judgement | Reason, bill: Bill) -> Evaluation:
         job, version = self.job, self.job.prompt_version

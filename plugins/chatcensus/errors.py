@@ -6,6 +6,8 @@ ChatCensusError
 ├─ ReplyLost           sent, and no answer came back: possibly billed
 ├─ FeatureRefused      this model or account does not take one feature of the request: drop it for the run
 ├─ RequestRefused      this one conversation cannot be sent as it is: clip harder, or quarantine
+├─ StoreBusy           the table does not take a read or a write now: hold what was paid for, try again
+├─ NoRoom              the item has grown: an evaluation no longer fits on it
 ├─ QuotaExhausted      nothing more today: end cleanly, the rest stays pending
 ├─ SnapshotIncomplete  manifest, counts or checksums disagree: the pointers stay where they are
 └─ SetupError          no table, no access, a model at its end of life, a bad file: no retry helps
@@ -32,6 +34,14 @@ class FeatureRefused(ChatCensusError):
 
 class RequestRefused(ChatCensusError):
     """The model refused this one request because of what is in it (too long, for example)."""
+
+
+class StoreBusy(ChatCensusError):
+    """The conversation table is throttled or out of reach for the moment."""
+
+
+class NoRoom(ChatCensusError):
+    """The item would be larger than the 400 KB that DynamoDB allows."""
 
 
 class QuotaExhausted(ChatCensusError):

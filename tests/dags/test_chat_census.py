@@ -269,7 +269,7 @@ def test_the_fields_hold_the_values_of_the_variables_and_params(dag):
 
     assert plan["table"] == classify["table"] == VARIABLES["chatcensus_table"]
     assert plan["model"] == classify["model"] == VARIABLES["chatcensus_model"]
-    assert (plan["conversations_per_segment"], classify["max_usd"], classify["in_flight"]) == ("5000", "5", "32")
+    assert (plan["conversations_per_segment"], classify["max_usd"], classify["in_flight"]) == ("5000", "5", "64")
     assert classify["segment"] == SEGMENT
     assert settle["segments"] == [SEGMENT]
     assert settle["max_rejection_percent"] == "5"

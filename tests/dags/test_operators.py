@@ -40,6 +40,8 @@ EVERYTHING = Window(None, NOON)
 class TrialTask:
     """A task instance that keeps what is pushed."""
 
+    map_index, try_number = 0, 1
+
     task_id = "summarise.category_counts"
 
     def __init__(self) -> None:
@@ -253,6 +255,7 @@ def _classify(**changes):
         "models": MODELS,
         "max_usd": "5",
         "in_flight": "4",
+        "quota": {"requests_per_minute": "60000", "tokens_per_minute": "1e9"},
     }
     return ClassifySegmentOperator(task_id="classify", **arguments | changes)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from demo.__main__ import NO_QUOTA
 from demo.airflow_home import VARIABLES, airflow_environment
 from demo.generator import generate
 from demo.load import Conversation, load_conversations
@@ -33,7 +34,7 @@ class Census:
     def run(self, run_id: str, **conf: Any) -> str:
         """Run the DAG and return the state of the run."""
         self.steps = []
-        return self.airflow.run_dag("chat_census", conf, run_id, self.steps.append)
+        return self.airflow.run_dag("chat_census", NO_QUOTA | conf, run_id, self.steps.append)
 
     def outcome(self, run_id: str) -> Outcome:
         """Read what the run published."""

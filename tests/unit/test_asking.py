@@ -5,11 +5,24 @@ import logging
 import pytest
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.asking import BUSY_CAP_S, MAX_BUSY_TRIES, Asker, Bill
+from chatcensus.asking import BUSY_CAP_S, PATIENCE_S, Asker, Bill
 from chatcensus.conversation import Conversation, Turn, estimated_tokens
 from chatcensus.errors import FeatureRefused, ModelBusy, QuotaExhausted, ReplyLost, RequestRefused, SetupError
+from chatcensus.pacing import STORM, Pacer
 from chatcensus.pricing import Usage, cost_micro_usd
-from tests.fakes import BAD, COST, GOOD, MODEL, TAXONOMY, USAGE, FakeClock, FakeLedger, FakeModel, reply
+from tests.fakes import (
+    BAD,
+    COST,
+    GOOD,
+    MODEL,
+    TAXONOMY,
+    UNLIMITED,
+    USAGE,
+    FakeClock,
+    FakeLedger,
+    FakeModel,
+    reply,
+)
 
 CONVERSATION = Conversation("c1", (Turn("user", "Why does it return None?"),))
 LONG = Conversation("c2", (Turn("user", "あ" * 7_000),))
@@ -29,13 +42,16 @@ class Asking:
             FakeClock(),
             Bill(),
         )
+        self.is_stopped = False
         self.asker = Asker(
             self.model,
             self.ledger,
+            Pacer(UNLIMITED, self.clock.monotonic, self.clock.sleep, self.clock.uniform),
             MODEL.model_copy(update={"output_modes": modes}),
             "Judge it.",
             TAXONOMY,
             self.clock,
+            lambda: self.is_stopped,
         )
 
     def verdict(self, conversation: Conversation = CONVERSATION) -> Judgement | Reason | None:
@@ -201,22 +217,22 @@ def test_a_setup_error_is_not_asked_again_and_not_paid():
 
 
 def test_a_busy_model_is_waited_for_longer_each_time_and_costs_nothing():
-    asking = Asking(*[ModelBusy("429")] * (MAX_BUSY_TRIES - 1), GOOD)
+    asking = Asking(*[ModelBusy("429")] * (STORM - 1), GOOD)
 
     assert asking.verdict() == JUDGED
-    assert asking.clock.drawn == [(0, 2), (0, 4), (0, 8), (0, 16), (0, BUSY_CAP_S)]
-    assert asking.clock.seconds == 50
-    assert asking.bill.throttled == MAX_BUSY_TRIES - 1
+    assert asking.clock.drawn == [(0, 2), (0, 4), (0, 8), (0, 16)]
+    assert asking.bill.throttled == STORM - 1
     assert asking.ledger.spent == asking.bill.cost_micro_usd == COST
 
 
-def test_a_model_that_stays_busy_leaves_the_conversation_pending():
-    asking = Asking(*[ModelBusy("429")] * MAX_BUSY_TRIES, GOOD)
+def test_a_model_that_stays_busy_leaves_the_conversation_pending_after_a_while():
+    asking = Asking(*[ModelBusy("429")] * 1_000, GOOD)
 
     assert asking.verdict() is None
-    assert len(asking.model.history) == MAX_BUSY_TRIES
+    assert PATIENCE_S / (2 * BUSY_CAP_S) <= len(asking.model.history) <= PATIENCE_S / BUSY_CAP_S + STORM
+    assert asking.clock.seconds <= PATIENCE_S + 2 * BUSY_CAP_S
     assert asking.ledger.spent == 0
-    assert not asking.asker.stop.is_set()
+    assert not asking.asker.is_spent
 
 
 def test_a_lost_reply_is_asked_once_more_and_stays_reserved_as_perhaps_paid():
@@ -247,14 +263,14 @@ def test_a_quota_that_is_used_up_ends_the_run_cleanly(caplog: pytest.LogCaptureF
     asking = Asking(QuotaExhausted("the day's quota is used up"), GOOD)
 
     assert asking.verdict() is None
-    assert asking.asker.stop.is_set()
+    assert asking.asker.is_spent
     assert asking.ledger.spent == 0
     assert caplog.messages == ["the day's quota is used up; what is left stays pending for the next run"]
 
 
 def test_nothing_is_asked_after_the_stop():
     asking = Asking(GOOD)
-    asking.asker.stop.set()
+    asking.is_stopped = True
 
     assert asking.verdict() is None
     assert asking.model.history == []
@@ -262,7 +278,7 @@ def test_nothing_is_asked_after_the_stop():
 
 def test_a_stop_while_waiting_for_a_busy_model_is_heeded():
     asking = Asking(GOOD)
-    asking.model.queue.appendleft(lambda: asking.asker.stop.set() or ModelBusy("429"))
+    asking.model.queue.appendleft(lambda: setattr(asking, "is_stopped", True) or ModelBusy("429"))
 
     assert asking.verdict() is None
     assert len(asking.model.history) == 1
@@ -287,7 +303,7 @@ def test_a_budget_that_does_not_hold_the_next_call_stops_the_run_before_it(caplo
 
     assert asking.verdict() is None
     assert asking.model.history == []
-    assert asking.asker.stop.is_set()
+    assert asking.asker.is_spent
     assert asking.ledger.most_spent == 0
     assert caplog.messages == ["the run's budget is used up; what is left stays pending for the next run"]
 
@@ -305,4 +321,4 @@ def test_a_model_without_a_price_for_today_is_an_error_before_any_call():
     unpriced = MODEL.model_copy(update={"prices": (MODEL.prices[0].model_copy(update={"since": "2027-01-01"}),)})
 
     with pytest.raises(SetupError, match="has no price for 2026-10-01"):
-        Asker(FakeModel(), FakeLedger(), unpriced, "Judge it.", TAXONOMY, FakeClock())
+        Asker(FakeModel(), FakeLedger(), None, unpriced, "", TAXONOMY, FakeClock(), bool)

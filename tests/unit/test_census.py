@@ -258,7 +258,7 @@ def test_an_evaluation_counts_every_call_that_it_took(answers: list[object]):
 @pytest.mark.parametrize(
     ("errors", "possibly_paid"),
     [
-        pytest.param([ModelBusy("429")] * 6, 0, id="busy for long"),
+        pytest.param([ModelBusy("429")] * 1_000, 0, id="busy for long"),
         pytest.param([ReplyLost("timeout")] * 2, 2, id="two lost replies"),
         pytest.param([QuotaExhausted("used up")], 0, id="quota of the day"),
     ],

@@ -12,7 +12,7 @@ from boto3.dynamodb.types import Binary
 
 from chatcensus.answer import Reason, read_answer
 from chatcensus.conversation import Turn, clean, transcript
-from chatcensus.errors import ModelBusy, RequestRefused, SetupError, SnapshotIncomplete
+from chatcensus.errors import RequestRefused, SetupError, SnapshotIncomplete
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
 from chatcensus.mapping import TableMapping
@@ -26,7 +26,6 @@ from tests.fakes import (
     NOON,
     TAXONOMY,
     USAGE,
-    FakeClock,
     FakeLedger,
     FakeModel,
     FakeStore,
@@ -133,14 +132,6 @@ def test_a_tally_that_does_not_add_up_is_told_in_plain_words():
 
     with pytest.raises(SnapshotIncomplete, match=r"\{'deleted': 1\}"):
         tally.check()
-
-
-def test_nobody_waits_after_the_last_try():
-    clock = FakeClock()
-
-    census(FakeStore(conversation_items(1)), FakeModel(*[ModelBusy("429")] * 6), clock=clock).run()
-
-    assert len(clock.drawn) == 5
 
 
 def test_a_window_whose_start_is_no_time_is_not_a_window_without_a_start():

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
+from chatcensus.errors import NoRoom, StoreBusy
 from chatcensus.evaluation import ATTRIBUTE, Evaluation
 from chatcensus.mapping import Stored, TableMapping
 from chatcensus.tally import Outcome
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
 MAX_ITEM_BYTES = 409_600
 # An evaluation of our widest values takes about 900 bytes; the rest is left to the chat tool's next short turn.
 ROOM_BYTES = 2_048
+
+_BUSY = {
+    "InternalServerError",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+}
+_UNREACHABLE = (NoConnectionError, HTTPClientError)  # botocore's, after its own repeats
 
 _deserialize = TypeDeserializer().deserialize
 _serialize = TypeSerializer().serialize
@@ -55,6 +66,7 @@ class ConversationStore:
             not_yet_judged    whoever was first with this key stays
 
         A false condition after our own lost reply is success: the item then carries what we wanted to write.
+        Errors: StoreBusy when the table does not take it now, NoRoom when the item has grown too large.
         """
         mapping, key = self.mapping, evaluation.key
         still_exists = "attribute_exists(#key_name)"
@@ -80,11 +92,18 @@ class ConversationStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+            if code in _BUSY:
+                raise StoreBusy(f"the table answered {code}") from None
+            if code == "ValidationException" and "size" in message:
+                raise NoRoom("the item has no room for an evaluation any more") from None
+            if code != "ConditionalCheckFailedException":
                 raise
             # The answer holds the item, so the error must never be shown or chained.
             old = cast("dict[str, Any]", error.response).get("Item") or {}
             found = {name: _deserialize(value) for name, value in old.items()}
+        except _UNREACHABLE as error:
+            raise StoreBusy(f"the table could not be reached ({type(error).__name__})") from None
         else:
             return Outcome.EVALUATED
         return _what_was_false(found, stored, mapping, evaluation)

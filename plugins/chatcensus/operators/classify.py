@@ -1,5 +1,6 @@
 """classify: judge one segment; mapped over the segments, never over conversations."""
 
+import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context, Variable
 
 from chatcensus.aws.bedrock import BedrockJudge, client_config
+from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
 from chatcensus.census import Census, Job
 from chatcensus.errors import SetupError
@@ -16,6 +18,7 @@ from chatcensus.interval import Window
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.pacing import Quota
 from chatcensus.taxonomy import Taxonomy
 
 
@@ -32,7 +35,8 @@ class ClassifySegmentOperator(BaseOperator):
     :param mapping: file that says where the table keeps a conversation
     :param models: file with the models and their prices
     :param max_usd: the budget of the whole run; at it, the rest stays pending (templated)
-    :param in_flight: how many calls this task keeps under way (templated)
+    :param in_flight: how many calls this task keeps under way at most (templated)
+    :param quota: requests and tokens a minute that all tasks together may use of the model (templated)
     :param pseudonym_variable: Airflow Variable with the secret of the user pseudonyms
     :param aws_conn_id: the Airflow connection with credentials, role and Region
     """
@@ -45,6 +49,7 @@ class ClassifySegmentOperator(BaseOperator):
         "instructions",
         "max_usd",
         "in_flight",
+        "quota",
     )
     template_ext: Sequence[str] = (".md",)
     template_fields_renderers = {"segment": "json", "instructions": "md"}  # noqa: RUF012 - as Airflow declares it
@@ -63,6 +68,7 @@ class ClassifySegmentOperator(BaseOperator):
         models: Path,
         max_usd: str | float,
         in_flight: str | int,
+        quota: Mapping[str, str | float],
         pseudonym_variable: str = "chatcensus_pseudonym_secret",
         aws_conn_id: str = "aws_default",
         **kwargs: Any,
@@ -70,22 +76,39 @@ class ClassifySegmentOperator(BaseOperator):
         super().__init__(**kwargs)
         self.segment, self.table, self.control_table, self.model = segment, table, control_table, model
         self.instructions, self.taxonomy, self.mapping, self.models = instructions, taxonomy, mapping, models
-        self.max_usd, self.in_flight = max_usd, in_flight
+        self.max_usd, self.in_flight, self.quota = max_usd, in_flight, quota
         self.pseudonym_variable, self.aws_conn_id = pseudonym_variable, aws_conn_id
         self._census: Census | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the tally of the segment, as plain counts."""
         with airflow_errors():
-            self._census = self._build(context)
-            return self._census.run().as_dict()
+            claim = self._claim(context)
+            claim.take(time.sleep)
+            try:
+                self._census = self._build(context, claim)
+                return self._census.run().as_dict()
+            finally:
+                claim.release()
 
     def on_kill(self) -> None:
         """Take nothing new; what is in flight is finished and written."""
         if self._census:
             self._census.stop.set()
 
-    def _build(self, context: Context) -> Census:
+    def _claim(self, context: Context) -> SegmentClaim:
+        ti, segment = context["ti"], self.segment
+        return SegmentClaim(
+            aws_client("dynamodb", self.aws_conn_id),
+            self.control_table,
+            self.table,
+            f"{segment['segment']}/{segment['segments']}",
+            self.model,
+            owner=f"{context['dag'].dag_id}/{context['run_id']}/{ti.map_index}",
+            attempt=ti.try_number,
+        )
+
+    def _build(self, context: Context, claim: SegmentClaim) -> Census:
         mapping = read_yaml(self.mapping, TableMapping)
         taxonomy = read_yaml(self.taxonomy, Taxonomy)
         model = read_yaml(self.models, ModelCatalog).model(self.model)
@@ -101,6 +124,7 @@ class ClassifySegmentOperator(BaseOperator):
             taxonomy=taxonomy,
             model_id=self.model,
             model=model,
+            quota=Quota(burndown=model.burndown, **{name: float(value) for name, value in self.quota.items()}),
             pseudonym_secret=self._secret(),
             in_flight=in_flight,
             expected=segment["expected"],
@@ -111,6 +135,7 @@ class ClassifySegmentOperator(BaseOperator):
             store=ConversationStore(dynamodb, self.table, mapping, segment["segment"], segment["segments"]),
             judge=BedrockJudge(bedrock, self.model, model, taxonomy),
             ledger=run_ledger(context, self.control_table, self.aws_conn_id, max_micro_usd),
+            claim=claim,
         )
 
     def _secret(self) -> str:

@@ -1,0 +1,160 @@
+"""
+Claims in the control table: one task at a time on a segment, and the account's quota shared exactly among all tasks.
+
+    pk                 sk                  holds
+    claim#<table>      <segment>/<of>      owner, try, until
+    quota#<model>      shares              version, and per owner its share (in millionths) and until
+
+Times are Unix seconds. Two clocks may differ by SKEW_S: an owner stops that much before its claim ends, and nobody
+takes a claim before it has been over for as long. A later try of the same task takes its claim at once.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from chatcensus.errors import SetupError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+log = logging.getLogger(__name__)
+
+LEASE_S, SKEW_S = 180.0, 60.0
+LOOK_EVERY_S = 5.0
+WHOLE = 1_000_000
+_ATTEMPTS = 8
+
+_deserialize = TypeDeserializer().deserialize
+_serialize = TypeSerializer().serialize
+
+
+class SegmentClaim:
+    """
+    The claim of one task on its segment, and its share of the quota.
+
+    Shape: *segment* like `3/16`; *owner* names the run and its task, *attempt* is the number of the try.
+    """
+
+    lease_s = LEASE_S - SKEW_S
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        control_table: str,
+        table: str,
+        segment: str,
+        model: str,
+        owner: str,
+        attempt: int,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.client, self.control_table, self.now = client, control_table, now
+        self.owner, self.attempt = owner, attempt
+        self._segment_key = {"pk": {"S": f"claim#{table}"}, "sk": {"S": segment}}
+        self._quota_key = {"pk": {"S": f"quota#{model}"}, "sk": {"S": "shares"}}
+
+    def take(self, sleep: Callable[[float], None], patience_s: float = 3600) -> None:
+        """
+        Claim the segment, waiting while another run works on it.
+
+        Errors: SetupError with the owner's name when it is still busy after *patience_s*.
+        """
+        deadline, was_told = self.now() + patience_s, False
+        while not self._claim():
+            owner = self._read(self._segment_key).get("owner", "nobody")
+            if self.now() > deadline:
+                raise SetupError(
+                    f"{owner!r} has had the segment for {patience_s:.0f} s: clear this task when it is done"
+                )
+            if not was_told:
+                log.info("waiting: %s works on this segment", owner)
+                was_told = True
+            sleep(LOOK_EVERY_S)
+
+    def renew(self) -> float | None:
+        """Extend both; return the share (0 < share <= 1), or None when the segment is somebody else's now."""
+        return self._take_share() if self._claim() else None
+
+    def release(self) -> None:
+        """Give both back, so that others need not wait for the end of the lease."""
+        self._hold(0, "#owner = :owner AND #try = :try")
+        for _ in range(_ATTEMPTS):
+            row = self._read(self._quota_key)
+            shares = self._live(row)
+            if shares.pop(self.owner, None) is None or self._write_shares(row, shares):
+                return
+
+    def _claim(self) -> bool:
+        condition = "attribute_not_exists(pk) OR #until < :over OR (#owner = :owner AND #try <= :try)"
+        return self._hold(int(self.now() + LEASE_S), condition, {":over": _serialize(int(self.now() - SKEW_S))})
+
+    def _hold(self, until: int, condition: str, values: dict[str, Any] | None = None) -> bool:
+        request = {
+            "UpdateExpression": "SET #owner = :owner, #try = :try, #until = :until",
+            "ExpressionAttributeNames": {"#owner": "owner", "#try": "try", "#until": "until"},
+            "ExpressionAttributeValues": {
+                ":owner": {"S": self.owner},
+                ":try": _serialize(self.attempt),
+                ":until": _serialize(until),
+                **(values or {}),
+            },
+        }
+        return self._update(self._segment_key, condition, request)
+
+    def _take_share(self) -> float:
+        """
+        Take an equal part of the quota, or what the others have left of it until they have made room.
+
+        The parts of all live owners never add up to more than the whole, because each change is conditional on the row
+        being as it was read.
+        """
+        for _ in range(_ATTEMPTS):
+            row = self._read(self._quota_key)
+            shares = self._live(row)
+            others = sum(share["share"] for owner, share in shares.items() if owner != self.owner)
+            fair = WHOLE // (len(shares.keys() | {self.owner}))
+            mine = max(1, min(fair, WHOLE - others))
+            shares[self.owner] = {"share": mine, "until": int(self.now() + LEASE_S)}
+            if self._write_shares(row, shares):
+                return mine / WHOLE
+        return 1 / WHOLE  # the row changes too fast under us: all but stand still until the next renewal
+
+    def _live(self, row: dict[str, Any]) -> dict[str, dict[str, int]]:
+        over = self.now() - SKEW_S
+        return {
+            owner: {name: int(value) for name, value in share.items()}
+            for owner, share in row.get("shares", {}).items()
+            if int(share["until"]) >= over
+        }
+
+    def _write_shares(self, row: dict[str, Any], shares: dict[str, dict[str, int]]) -> bool:
+        version = int(row.get("version", 0))
+        condition = "attribute_not_exists(pk) OR #version = :read"
+        request = {
+            "UpdateExpression": "SET #version = :next, #shares = :shares",
+            "ExpressionAttributeNames": {"#version": "version", "#shares": "shares"},
+            "ExpressionAttributeValues": {
+                ":next": _serialize(version + 1),
+                ":shares": _serialize(shares),
+                ":read": _serialize(version),
+            },
+        }
+        return self._update(self._quota_key, condition, request)
+
+    def _update(self, key: dict[str, Any], condition: str, request: dict[str, Any]) -> bool:
+        try:
+            self.client.update_item(TableName=self.control_table, Key=key, ConditionExpression=condition, **request)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return False
+            raise
+        return True
+
+    def _read(self, key: dict[str, Any]) -> dict[str, Any]:
+        item = self.client.get_item(TableName=self.control_table, Key=key, ConsistentRead=True).get("Item", {})
+        return {name: _deserialize(value) for name, value in item.items()}

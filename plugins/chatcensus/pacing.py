@@ -1,0 +1,138 @@
+"""
+Pace the calls of one process: its share of the account's quota of requests and tokens a minute, filled and not passed.
+
+Bedrock reserves a call's input and its whole `maxTokens` when it starts and settles what was used when it ends, so a
+call takes its reservation here too and gives back the difference. Sources: the Bedrock user guide on quotas and token
+burndown; the limiter is the virtual scheduling algorithm of ITU-T I.371, with a rate that learns from refusals.
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# A thread that wakes late may catch up this much, and the rate is lower by what that could add to a sliding minute.
+CATCH_UP_S = 0.25
+HEADROOM = 1 - CATCH_UP_S / 60
+# A refusal cuts the rate to the part that was accepted lately; then it rises again, so that freed quota is found.
+KEPT, LEAST_KEPT, LEAST_RATE, RISE_PER_S, STEADY_S = 0.98, 0.5, 0.02, 0.01, 10.0
+# So many refusals without one acceptance are a storm: then one call at a time tries, after a pause with full jitter.
+STORM, FIRST_PAUSE_S, LONGEST_PAUSE_S = 5, 1.0, 20.0
+_LOOK_AGAIN_S = 0.5
+
+
+@dataclass(frozen=True)
+class Quota:
+    """
+    What may be used in a minute, over all tasks of all runs together.
+
+    Units: requests and tokens a minute, both more than 0; *burndown* tokens of quota for one output token.
+    """
+
+    requests_per_minute: float
+    tokens_per_minute: float
+    burndown: int = 1
+
+    def tokens(self, input_tokens: float, output_tokens: float) -> float:
+        """Return what a call with so many tokens takes of the quota of tokens."""
+        return input_tokens + output_tokens * self.burndown
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One call that was let in: when, and how many tokens of quota it took."""
+
+    started: float
+    tokens: float
+
+
+class Pacer:
+    """The turnstile that every model call of a process goes through; safe for threads."""
+
+    def __init__(
+        self,
+        quota: Quota,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], None],
+        uniform: Callable[[float, float], float],
+    ) -> None:
+        self.quota, self._monotonic, self._sleep, self._uniform = quota, monotonic, sleep, uniform
+        self._lock = threading.Lock()
+        self._share = self._cut = self._steady_cut = 1.0
+        self._requests_at = self._tokens_at = self._cut_at = self._risen_at = -math.inf
+        self._accepted = self._refused = self._in_a_row = 0
+        self._resume_at, self._is_probing = -math.inf, False
+
+    def share(self, share: float) -> None:
+        """Use this part (more than 0, at most 1) of the quota from now on."""
+        with self._lock:
+            self._share = share
+
+    def acquire(self, tokens: float, is_stopped: Callable[[], bool]) -> Ticket | None:
+        """
+        Wait until a call that takes *tokens* of the quota may start; None when *is_stopped* says so first.
+
+        Every ticket must be given back by `accepted`, `refused` or `lost`.
+        """
+        while not is_stopped():
+            with self._lock:
+                now = self._monotonic()
+                wait_s = self._wait_s(now)
+                if wait_s <= 0:
+                    return self._let_in(now, tokens)
+            self._sleep(min(wait_s, _LOOK_AGAIN_S))
+        return None
+
+    def accepted(self, ticket: Ticket, used_tokens: float) -> None:
+        """Note a call that the model answered, and give back what it did not use."""
+        with self._lock:
+            self._give_back(ticket.tokens - used_tokens)
+            self._accepted += 1
+            now = self._monotonic()
+            if self._in_a_row >= STORM:
+                self._cut = self._steady_cut  # what came before the storm is what comes after it
+            self._in_a_row, self._is_probing, self._resume_at = 0, False, -math.inf
+            self._cut = min(1.0, self._cut * (1 + RISE_PER_S * min(1.0, now - self._risen_at)))
+            self._risen_at = now
+            if now - self._cut_at > STEADY_S:
+                self._steady_cut = self._cut
+
+    def refused(self, ticket: Ticket) -> None:
+        """Note a call that the model refused for lack of quota: slow down; in a storm, pause and try one at a time."""
+        with self._lock:
+            now = self._monotonic()
+            self._give_back(ticket.tokens)
+            self._in_a_row += 1
+            self._refused += 1
+            if self._in_a_row >= STORM:
+                self._is_probing = False
+                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self._in_a_row - STORM))
+                self._resume_at = now + self._uniform(0, pause_s)
+            elif ticket.started > self._cut_at:  # calls that were under way at the last cut say nothing new
+                kept = max(LEAST_KEPT, self._accepted / (self._accepted + self._refused))
+                self._cut = max(LEAST_RATE, self._cut * kept * KEPT)
+                self._cut_at = self._risen_at = now
+                self._accepted = self._refused = 0
+
+    def lost(self) -> None:
+        """Note a call whose reply was lost: what it took stays taken."""
+        with self._lock:
+            self._is_probing = False
+
+    def _wait_s(self, now: float) -> float:
+        if self._in_a_row >= STORM and self._is_probing:
+            return _LOOK_AGAIN_S
+        return max(self._resume_at, self._requests_at, self._tokens_at) - now
+
+    def _let_in(self, now: float, tokens: float) -> Ticket:
+        self._is_probing = self._in_a_row >= STORM
+        late = now - CATCH_UP_S
+        self._requests_at = max(self._requests_at, late) + self._seconds(1, self.quota.requests_per_minute)
+        self._tokens_at = max(self._tokens_at, late) + self._seconds(tokens, self.quota.tokens_per_minute)
+        return Ticket(now, tokens)
+
+    def _give_back(self, tokens: float) -> None:
+        self._tokens_at -= self._seconds(tokens, self.quota.tokens_per_minute)
+
+    def _seconds(self, amount: float, per_minute: float) -> float:
+        return amount * 60 / (per_minute * self._share * self._cut * HEADROOM)
