@@ -65,9 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--latency", type=float, default=0.3, help="median seconds of a model call, 0 for none")
     parser.add_argument("--seed", type=int, default=1, help="of the latency's random numbers")
     parser.add_argument("--region", default=REGION, help="Region of the server's own calls")
-    parser.add_argument(
-        "--faults", type=Path, help="file with what goes wrong with model calls: see local_aws/faults.py"
-    )
+    parser.add_argument("--faults", type=Path, help="plan of what goes wrong with model calls: local_aws/faults.py")
     parser.add_argument("--ready-file", type=Path, help="gets the address once the server answers")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started it")
     return parser.parse_args()

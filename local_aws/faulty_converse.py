@@ -2,6 +2,7 @@
 
 import copy
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -117,6 +118,7 @@ class _RunningPlan:
         started = now()
         self._plan, self._elapsed_s = plan, lambda: now() - started
         self._bucket = Bucket(plan.quota, self._elapsed_s) if plan.quota else None
+        self._lock = threading.Lock()
 
     def choose(self, turns: list[tuple[str, str]]) -> Rule | None:
         if not self._plan.rules:
@@ -128,11 +130,15 @@ class _RunningPlan:
         if self._bucket is None:
             return 0
         tokens = self._bucket.quota.reservation(estimated_tokens(request_text(body)), body)
-        return tokens if self._bucket.take(tokens) else None
+        with self._lock:
+            return tokens if self._bucket.take(tokens) else None
 
     def settle(self, tokens: int, reply: dict[str, Any] | None) -> None:
+        """Put what *reply* used in the place of the reservation; nothing, when there is none."""
         if self._bucket is not None:
-            self._bucket.give_back(tokens - (self._bucket.quota.used(reply["usage"]) if reply else 0))
+            used = self._bucket.quota.used(reply["usage"]) if reply else 0
+            with self._lock:
+                self._bucket.give_back(tokens - used)
 
 
 def _again(error: AwsError) -> AwsError:

@@ -13,8 +13,8 @@ class Quota:
     """
     Say what may be used.
 
-    Units: requests and tokens a minute (None: no limit), *burndown* tokens of quota for a token of output, *depth_s* the
-    seconds of quota that a full bucket holds. Another application takes *other_share* (0 to 1) of what flows in, from
+    Units: requests and tokens a minute (None: no limit); *burndown* tokens of quota for a token of output; *depth_s*
+    seconds of quota in a full bucket. Another application takes *other_share* (0 to 1) of what flows in, from
     *other_from* until *other_until*, in seconds since the plan was set.
     """
 

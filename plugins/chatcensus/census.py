@@ -60,7 +60,7 @@ class Claim(Protocol):
     lease_s: float
 
     def renew(self) -> float | None:
-        """Extend both; return the share (more than 0, at most 1), or None when somebody else has the segment now."""
+        """Extend both; return the share (0 to 1; 0: wait), or None when somebody else has the segment now."""
 
 
 class Crew(Protocol):

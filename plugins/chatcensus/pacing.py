@@ -64,7 +64,7 @@ class Pacer:
         self._resume_at, self._is_probing = -math.inf, False
 
     def share(self, share: float) -> None:
-        """Use this part (more than 0, at most 1) of the quota from now on."""
+        """Use this part (0 to 1) of the quota from now on; with 0, calls wait."""
         with self._lock:
             self._share = share
 
@@ -120,7 +120,7 @@ class Pacer:
             self._is_probing = False
 
     def _wait_s(self, now: float) -> float:
-        if self._in_a_row >= STORM and self._is_probing:
+        if self._share <= 0 or (self._in_a_row >= STORM and self._is_probing):
             return _LOOK_AGAIN_S
         return max(self._resume_at, self._requests_at, self._tokens_at) - now
 
@@ -132,7 +132,8 @@ class Pacer:
         return Ticket(now, tokens)
 
     def _give_back(self, tokens: float) -> None:
-        self._tokens_at -= self._seconds(tokens, self.quota.tokens_per_minute)
+        if self._share > 0:
+            self._tokens_at -= self._seconds(tokens, self.quota.tokens_per_minute)
 
     def _seconds(self, amount: float, per_minute: float) -> float:
         return amount * 60 / (per_minute * self._share * self._cut * HEADROOM)

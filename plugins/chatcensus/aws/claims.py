@@ -77,7 +77,7 @@ class SegmentClaim:
             sleep(LOOK_EVERY_S)
 
     def renew(self) -> float | None:
-        """Extend both; return the share (0 < share <= 1), or None when the segment is somebody else's now."""
+        """Extend both; return the share (0 to 1; 0: wait), or None when the segment is somebody else's now."""
         return self._take_share() if self._claim() else None
 
     def release(self) -> None:
@@ -118,11 +118,11 @@ class SegmentClaim:
             shares = self._live(row)
             others = sum(share["share"] for owner, share in shares.items() if owner != self.owner)
             fair = WHOLE // (len(shares.keys() | {self.owner}))
-            mine = max(1, min(fair, WHOLE - others))
+            mine = max(0, min(fair, WHOLE - others))
             shares[self.owner] = {"share": mine, "until": int(self.now() + LEASE_S)}
             if self._write_shares(row, shares):
                 return mine / WHOLE
-        return 1 / WHOLE  # the row changes too fast under us: all but stand still until the next renewal
+        return 0.0  # the row changes too fast under us: stand still until the next renewal
 
     def _live(self, row: dict[str, Any]) -> dict[str, dict[str, int]]:
         over = self.now() - SKEW_S

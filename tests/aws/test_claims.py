@@ -1,0 +1,133 @@
+"""Claims on segments and shares of the quota, in the real control table."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chatcensus.aws.claims import LEASE_S, SKEW_S, SegmentClaim
+from chatcensus.errors import SetupError
+
+TABLE = "chatcensus-control"
+
+
+class Wall:
+    """A clock on the wall that a test turns."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.fixture
+def dynamodb(local_aws):
+    local_aws.create_stack()
+    return local_aws.client("dynamodb")
+
+
+@pytest.fixture
+def wall():
+    return Wall()
+
+
+def _claim(dynamodb, wall, owner="run-1/0", attempt=1, segment="0/1"):
+    return SegmentClaim(dynamodb, TABLE, "chat-conversations", segment, "stand-in", owner, attempt, wall)
+
+
+def test_a_segment_has_one_owner_until_the_claim_is_over(dynamodb, wall):
+    first, second = _claim(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
+
+    assert first.renew() == 1.0
+    assert second.renew() is None
+    wall.sleep(LEASE_S + SKEW_S / 2)
+    assert second.renew() is None  # the clocks may differ
+    wall.sleep(SKEW_S)
+    assert second.renew() is not None
+    assert first.renew() is None
+
+
+def test_an_owner_stops_before_anybody_else_may_begin(dynamodb, wall):
+    claim = _claim(dynamodb, wall)
+
+    assert claim.lease_s + 2 * SKEW_S <= LEASE_S + SKEW_S
+
+
+def test_a_later_try_of_the_same_task_takes_over_at_once_and_the_earlier_one_loses(dynamodb, wall):
+    frozen, retry = _claim(dynamodb, wall, attempt=1), _claim(dynamodb, wall, attempt=2)
+
+    assert frozen.renew() == 1.0
+    assert retry.renew() is not None
+    assert frozen.renew() is None
+
+
+def test_another_run_waits_until_the_segment_is_released(dynamodb, wall):
+    first, second = _claim(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
+    first.renew()
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            first.release()
+
+    second.take(sleep)
+
+    assert len(slept) == 3
+
+
+def test_a_segment_that_stays_busy_is_an_error_that_names_its_owner(dynamodb, wall):
+    owner, other = _claim(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
+    owner.renew()
+
+    def sleep(seconds: float) -> None:
+        wall.sleep(seconds)
+        owner.renew()
+
+    with pytest.raises(SetupError, match=r"'run-1/0' has had the segment for 30 s"):
+        other.take(sleep, patience_s=30)
+
+
+def test_the_shares_of_all_tasks_never_add_up_to_more_than_the_quota(dynamodb, wall):
+    claims = [_claim(dynamodb, wall, f"run-1/{number}", segment=f"{number}/4") for number in range(4)]
+
+    shares: dict[int, float] = {}
+    for step in range(12):
+        shares[step % 4] = claims[step % 4].renew() or 0
+        assert sum(shares.values()) <= 1
+
+    assert shares == dict.fromkeys(range(4), 0.25)
+
+
+def test_the_share_of_a_task_that_ended_goes_to_those_that_still_work(dynamodb, wall):
+    claims = [_claim(dynamodb, wall, f"run-1/{number}", segment=f"{number}/2") for number in range(2)]
+    for claim in [*claims, *claims]:
+        claim.renew()
+
+    claims[0].release()
+
+    assert claims[1].renew() == 1.0
+
+
+def test_the_share_of_a_task_that_died_is_free_when_its_lease_is_over(dynamodb, wall):
+    dead, alive = (_claim(dynamodb, wall, f"run-1/{number}", segment=f"{number}/2") for number in range(2))
+    for claim in (dead, alive, dead, alive):
+        claim.renew()
+
+    wall.sleep(LEASE_S + SKEW_S + 1)
+
+    assert alive.renew() == 1.0
+
+
+def test_tasks_that_renew_at_the_same_moment_share_exactly(dynamodb, wall):
+    claims = [_claim(dynamodb, wall, f"run-1/{number}", segment=f"{number}/8") for number in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(6):
+            shares = list(pool.map(lambda claim: claim.renew(), claims))
+
+    assert sum(shares) == 1
+    assert min(shares) == 1 / 8

@@ -1,0 +1,183 @@
+"""The pacer against a quota that works as Bedrock's does: a bucket that fills at the rate and refuses when empty."""
+
+import heapq
+import itertools
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+
+from chatcensus.pacing import LONGEST_PAUSE_S, STORM, Pacer, Quota, Ticket
+
+QUOTA = Quota(requests_per_minute=1000, tokens_per_minute=2_000_000, burndown=5)
+
+
+def never() -> bool:
+    return False
+
+
+class Time:
+    """Virtual seconds; who sleeps makes them pass."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Account:
+    """
+    Many callers of one pacer against a bucket of requests, as events in virtual time.
+
+    *free* is the part of the rate that nobody else takes at a time; *latency_s* is the median of a log-normal draw.
+    """
+
+    def __init__(self, free: Callable[[float], float] = lambda _: 1.0, tokens: float = 750, used: float = 650) -> None:
+        self.time, self.random, self.free = Time(), random.Random(1), free  # noqa: S311 - seeded
+        self.pacer = Pacer(QUOTA, self.time.monotonic, self.time.sleep, self.random.uniform)
+        self.tokens, self.used = tokens, used
+        self.started: list[float] = []
+        self.answered: list[float] = []
+        self.refused = 0
+        self._level, self._level_at, self._order = 100.0, 0.0, itertools.count()
+
+    def judge(self, count: int, callers: int = 128) -> None:
+        """Have *count* calls answered."""
+        events: list[tuple[float, int, Ticket | None]] = []  # a reply, or (None) a refused caller that comes back
+        waiting, under_way = count, 0
+        while len(self.answered) < count:
+            self.pacer._sleep = self._stop_waiting
+            while waiting and under_way < callers and (ticket := self._try()):
+                waiting, under_way = waiting - 1, under_way + 1
+                self.started.append(ticket.started)
+                if self._has_room():
+                    heapq.heappush(
+                        events,
+                        (
+                            self.time.seconds + self.random.lognormvariate(math.log(2.3), 0.35),
+                            next(self._order),
+                            ticket,
+                        ),
+                    )
+                else:
+                    self.refused += 1
+                    self.pacer.refused(ticket)
+                    heapq.heappush(events, (self.time.seconds + self.random.uniform(0, 2), next(self._order), None))
+            self.time.seconds = min(
+                events[0][0] if events else math.inf, self._next if waiting and under_way < callers else math.inf
+            )
+            while events and events[0][0] <= self.time.seconds:
+                _, _, ticket = heapq.heappop(events)
+                under_way -= 1
+                if ticket is None:
+                    waiting += 1
+                else:
+                    self.pacer.accepted(ticket, self.used)
+                    self.answered.append(self.time.seconds)
+
+    def answered_between(self, start: float, end: float) -> float:
+        """The part of the full rate that was answered then."""
+        return sum(start <= at < end for at in self.answered) / (end - start) / (QUOTA.requests_per_minute / 60)
+
+    def most_in_a_minute(self) -> int:
+        """The most calls that were begun in any sliding minute."""
+        most, first = 0, 0
+        for last, at in enumerate(self.started):
+            while self.started[first] <= at - 60:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+    def _try(self) -> Ticket | None:
+        self._next = math.inf
+        asked = itertools.count()
+        return self.pacer.acquire(self.tokens, lambda: next(asked) > 0)
+
+    def _stop_waiting(self, seconds: float) -> None:
+        self._next = self.time.seconds + max(seconds, 1e-6)
+
+    def _has_room(self) -> bool:
+        rate, now = QUOTA.requests_per_minute / 60, self.time.seconds
+        self._level = min(100.0, self._level + (now - self._level_at) * rate * self.free(now))
+        self._level_at = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True
+
+
+def test_the_rate_is_filled_and_never_passed_in_any_sliding_minute():
+    account = Account()
+
+    account.judge(3000)
+
+    assert account.most_in_a_minute() <= 1000
+    assert account.answered_between(60, 160) >= 0.98
+    assert account.refused == 0
+
+
+def test_tokens_bind_where_conversations_are_long_and_what_was_not_used_is_given_back():
+    account = Account(tokens=6_000, used=5_500)
+
+    account.judge(1500)
+
+    at_the_limit_s = 1500 * 5_500 / QUOTA.tokens_per_minute * 60
+    assert at_the_limit_s <= account.answered[-1] <= 1.06 * at_the_limit_s
+
+
+def test_what_another_application_leaves_is_found_and_used():
+    account = Account(free=lambda _: 0.5)
+
+    account.judge(3000)
+
+    assert account.answered_between(60, 300) >= 0.95 * 0.5
+    assert account.refused <= 0.05 * len(account.started)
+
+
+def test_a_storm_is_waited_out_with_few_attempts_and_the_rate_is_back_soon_after_it():
+    account = Account(free=lambda now: 0.0 if 60 <= now < 180 else 1.0)
+    account.judge(5000)
+
+    attempts = sum(75 <= at < 180 for at in account.started)
+
+    assert attempts <= 1.1 * 128 * 120 / 20
+    assert account.answered_between(210, 230) >= 0.9
+
+
+def test_a_smaller_share_is_kept_at_once_and_none_at_all_waits():
+    time = Time()
+    pacer = Pacer(QUOTA, time.monotonic, time.sleep, lambda _, most: most)
+    pacer.share(0.25)
+
+    while time.seconds < 60:
+        pacer.acquire(1, never)
+        last = time.seconds
+    pacer.share(0.0)
+
+    asked = itertools.count()
+    assert 59 < last < 61
+    assert pacer.acquire(1, lambda: next(asked) > 20) is None
+
+
+@pytest.mark.parametrize("refusals", [STORM, STORM + 10])
+def test_in_a_storm_one_call_at_a_time_tries(refusals: int):
+    time = Time()
+    pacer = Pacer(QUOTA, time.monotonic, time.sleep, lambda _, most: most)
+    for _ in range(refusals):
+        ticket = pacer.acquire(1, never)
+        assert ticket
+        pacer.refused(ticket)
+    paused_from = time.seconds
+
+    probe = pacer.acquire(1, never)
+    asked = itertools.count()
+    beside = pacer.acquire(1, lambda: next(asked) > 20)
+
+    assert probe
+    assert time.seconds - paused_from <= LONGEST_PAUSE_S + 11
+    assert beside is None
