@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CALL_DEADLINE_S = 120.0  # of a whole call, twice its read timeout
+
 
 def client_config(in_flight: int) -> Config:
     """

@@ -8,9 +8,10 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context, Variable
 
-from chatcensus.aws.bedrock import BedrockJudge, client_config
+from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
+from chatcensus.aws.deadline import set_deadline
 from chatcensus.census import Census, Job
 from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
@@ -130,6 +131,7 @@ class ClassifySegmentOperator(BaseOperator):
             expected=segment["expected"],
         )
         bedrock = aws_client("bedrock-runtime", self.aws_conn_id, client_config(in_flight))
+        set_deadline(bedrock, "Converse", CALL_DEADLINE_S)
         return Census(
             job,
             store=ConversationStore(dynamodb, self.table, mapping, segment["segment"], segment["segments"]),
