@@ -8,13 +8,15 @@ a real Airflow, and prints what came out. The state stays in `.local/demo`: a se
 import argparse
 import hashlib
 import locale
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from demo.airflow_home import REPOSITORY, VARIABLES, airflow_environment
+from demo.airflow_home import REPOSITORY, VARIABLES, airflow_environment, process_environment
 from demo.load import (
     Conversation,
     Loaded,
@@ -37,6 +39,8 @@ NO_QUOTA = {"requests_per_minute": 1e6, "tokens_per_minute": 1e9}  # the stand-i
 def main() -> int:
     """Run the demo; 0 when the census is complete and its numbers agree."""
     options = _arguments()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal without these letters gets question marks, not an end
     say = _speaker(options.language)
     started = time.monotonic()
     say("title")
@@ -47,9 +51,12 @@ def main() -> int:
         state.mkdir(parents=True, exist_ok=True)
         with only_one(state):
             return _census(options, state, loaded.conversations, say, started)
-    except (UnreadableFile, NotStarted, AirflowStopped) as error:
+    except (UnreadableFile, NotStarted, AirflowStopped, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
 
 
 def _census(
@@ -63,19 +70,31 @@ def _census(
     run_id = f"demo__{datetime.now(UTC).strftime('%Y-%m-%dT%H-%M-%S')}"
     log = state / "airflow.log"
     environment = airflow_environment(state / "airflow", endpoint_url, VARIABLES)
-    with local_aws(environment, state, options.latency), local_airflow(environment, log) as airflow:
+    # This process uses the SDK too: a proxy, a profile or a role of the person's shell must not reach it.
+    inherited = process_environment(environment)
+    os.environ.clear()
+    os.environ.update(inherited)
+    with local_aws(environment, state, options.latency) as aws, local_airflow(environment, log) as airflow:
+        threading.Thread(target=lambda: (aws.wait(), airflow.kill()), daemon=True).start()
         say("aws")
         new = load_conversations(endpoint_url, conversations)
         say("loaded", total=len(conversations), new=new)
         say("airflow")
         release_claims(endpoint_url)  # of a demo that was killed: no other can be running on this state
-        run_state = airflow.run_dag(DAG_ID, NO_QUOTA, run_id, _print_step)
+        try:
+            run_state = airflow.run_dag(DAG_ID, NO_QUOTA, run_id, _print_step)
+        except AirflowStopped:
+            if aws.poll() is not None:
+                raise NotStarted(
+                    f"The local AWS ended in the middle of the run; its log is {state / 'aws.log'}"
+                ) from None
+            raise
         if run_state != "success":
             say("failed", state=run_state, log=log)
             return 1
         outcome = read_outcome(endpoint_url, run_id)
+        print_outcome(outcome, options.language)
         save_report(endpoint_url, options.report)
-    print_outcome(outcome, options.language)
     say("done", report=options.report, seconds=time.monotonic() - started)
     return 0 if outcome.is_equal else 1
 
@@ -99,7 +118,7 @@ def _report_bad_lines(loaded: Loaded, say: Callable[..., None]) -> None:
 
 def _state_name(data: Path | None) -> str:
     """Return the name of the folder that keeps the state of one data file: another file, another table."""
-    return f"{data.stem}-{hashlib.sha256(str(data).encode()).hexdigest()[:8]}" if data else "shipped"
+    return f"{data.stem}-{hashlib.sha256(os.fsencode(data)).hexdigest()[:8]}" if data else "shipped"
 
 
 def _speaker(language: str) -> Callable[..., None]:
@@ -118,8 +137,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--report", type=Path, default=REPOSITORY / "report.html", help="where the report is written")
     parser.add_argument("--state", type=Path, default=STATE, help="folder that keeps the local AWS and Airflow")
     options = parser.parse_args()
-    if options.data:
-        options.data = options.data.resolve()
+    options.data = options.data and options.data.resolve()
+    options.state, options.report = options.state.resolve(), options.report.resolve()
+    if not options.report.parent.is_dir():
+        parser.error(f"there is no folder {options.report.parent} for the report")
     return options
 
 

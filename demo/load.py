@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO, Literal
 
 import boto3
 from boto3.dynamodb.types import TypeSerializer
@@ -24,7 +24,7 @@ class Turn(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
 
-    role: Annotated[str, Field(min_length=1)]
+    role: Literal["user", "assistant", "system", "tool"]
     content: str
 
 
@@ -42,8 +42,11 @@ class Conversation(BaseModel):
     @field_validator("created_at")
     @classmethod
     def _is_a_time(cls, text: str | None) -> str | None:
-        if text is not None and read_time(text) is None:
-            raise PydanticCustomError("time", "must be an ISO 8601 time such as 2026-10-01T09:30:00Z")
+        time = read_time(text)
+        if text is not None and (time is None or not 1900 <= time.year <= 2200):
+            raise PydanticCustomError(
+                "time", "must be an ISO 8601 time such as 2026-10-01T09:30:00Z, from 1900 to 2200"
+            )
         return text
 
 
@@ -73,7 +76,7 @@ def read_conversations(path: Path) -> Loaded:
     loaded, ids = Loaded(), set[str]()
     try:
         with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
+            for number, line in enumerate(_bounded(lines), start=1):
                 if not line.strip():
                     continue
                 try:
@@ -90,17 +93,22 @@ def read_conversations(path: Path) -> Loaded:
     return loaded
 
 
+def _bounded(lines: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines, each cut just past the most that one may have, so that no line fills the memory."""
+    while line := lines.readline(MAX_LINE_BYTES + 1):
+        yield line
+        while not line.endswith(b"\n") and (line := lines.readline(MAX_LINE_BYTES)):
+            pass
+
+
 def _conversation(line: bytes, ids: set[str]) -> Conversation:
     if len(line) > MAX_LINE_BYTES:
-        raise BadLine(f"{len(line)} bytes are more than the {MAX_LINE_BYTES} that one item can hold")
+        raise BadLine(f"more than the {MAX_LINE_BYTES} bytes that one item can hold")
     try:
         conversation = Conversation.model_validate_json(line)
-        conversation.model_dump_json()  # half a surrogate pair is JSON, but no text
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise BadLine(": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))) from None
-    except ValueError:
-        raise BadLine("holds characters that are no Unicode text") from None
     if conversation.id in ids:
         raise BadLine("id: it stands on an earlier line")
     return conversation

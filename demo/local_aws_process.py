@@ -14,9 +14,9 @@ START_PATIENCE_S = 60
 
 
 @contextmanager
-def local_aws(environment: dict[str, str], state: Path, latency_s: float) -> Iterator[None]:
+def local_aws(environment: dict[str, str], state: Path, latency_s: float) -> Iterator[subprocess.Popen[bytes]]:
     """
-    Run the local AWS that *environment* points to, with its data in *state*, until the block ends.
+    Run the local AWS that *environment* points to, with its data in *state*, and give its process to the block.
 
     Raises: NotStarted with the place of its log.
     """
@@ -41,7 +41,7 @@ def local_aws(environment: dict[str, str], state: Path, latency_s: float) -> Ite
             if process.poll() is not None or time.monotonic() > deadline:
                 raise NotStarted(f"The local AWS did not start; its log is {log}")
             time.sleep(0.05)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()

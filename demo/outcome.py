@@ -20,7 +20,7 @@ from demo.load import client
 
 TEXTS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("texts.toml").read_text(encoding="utf-8"))
 BAR = 30
-SHOWN_OUTCOMES = ("evaluated", "already_evaluated", "quarantined", "left_pending")
+SHOWN_OUTCOMES = ("evaluated", "already_evaluated", "quarantined")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ def print_outcome(outcome: Outcome, language: str) -> None:
         _print_row(str(row["inquiry_score"]), row)
     tally = outcome.tally
     counts = {name: int(tally["outcomes"].get(name, 0)) for name in SHOWN_OUTCOMES}
+    counts["pending"] = sum(row["pending"] for row in outcome.tables["daily_usage"])
     tokens = int(tally["input_tokens"]) + int(tally["output_tokens"])
     usd = f"{int(tally['cost_micro_usd']) / 1e6:.4f}"
     print("\n" + text["tally"].format(**counts, calls=int(tally["calls"]), tokens=f"{tokens:,}", usd=usd))

@@ -96,6 +96,11 @@ class LocalAirflow:
             self._process.wait()
         self._events.close()
 
+    def kill(self) -> None:
+        """End the child at once, because what it needs is gone."""
+        if self._process.poll() is None:
+            self._process.kill()
+
     def _send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
         try:

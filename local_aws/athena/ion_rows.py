@@ -75,6 +75,9 @@ def read_rows(body: bytes, key: str, columns: list[tuple[str, Type]], parameters
     return [values for _, _, values in plan] or [[None] * count]
 
 
+_LONGEST_TEXT = 1 << 20  # an item of DynamoDB holds 400 KB
+
+
 def _items(body: bytes, key: str) -> Iterator[Any]:
     try:
         data = gzip.decompress(body) if key.endswith(".gz") else body
@@ -83,7 +86,14 @@ def _items(body: bytes, key: str) -> Iterator[Any]:
     if not data.strip():
         return
     try:
-        for item in simpleion.load(io.BytesIO(data), single_value=False, parse_eagerly=False, value_model=_MODEL):
+        rows = simpleion.load(
+            io.BytesIO(data),
+            single_value=False,
+            parse_eagerly=False,
+            value_model=_MODEL,
+            text_buffer_size_limit=_LONGEST_TEXT,  # else the reader refuses a text of more than 16 KB
+        )
+        for item in rows:
             if not isinstance(item, dict):
                 raise StatementError("HIVE_CURSOR_ERROR", f"{key}: a top-level value is no struct")
             yield item

@@ -3,6 +3,7 @@
 import logging
 import random
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -84,7 +85,7 @@ class Asker:
         self.judge, self.budget, self.pacer, self.model, self.clock = judge, budget, pacer, model, clock
         self.instructions, self.taxonomy, self.is_stopped = instructions, taxonomy, is_stopped
         self.is_spent = False
-        self._modes = list(model.output_modes)
+        self._modes, self._dropping = list(model.output_modes), threading.Lock()
         self._price = model.price(clock.now().date())
         self._instruction_tokens = estimated_tokens(instructions)
 
@@ -196,8 +197,10 @@ class Asker:
 
     def _drop(self, mode: OutputMode, refused: FeatureRefused) -> None:
         """Stop using an output mode that this model or account does not take."""
-        if mode in self._modes and len(self._modes) > 1:
-            log.warning("output mode %s is dropped for this run: %s", mode, refused)
-            self._modes.remove(mode)
-        elif self._modes == [mode]:
+        with self._dropping:
+            left = [other for other in self._modes if other != mode]
+            is_new, self._modes = left != self._modes, left or self._modes
+        if not left:
             raise SetupError(f"the model takes none of its output modes: {refused}") from refused
+        if is_new:
+            log.warning("output mode %s is dropped for this run: %s", mode, refused)
