@@ -11,7 +11,6 @@ from datetime import datetime
 SPOKEN_ROLES = ("user", "assistant")
 # Far below 100,000 tokens, where the price of a call changes by a factor of five (include/prompts/models.yaml).
 MAX_TRANSCRIPT_TOKENS = 8_000
-MAX_CLIPPED_TURN_TOKENS = 1_600
 FIRST_USER_TURNS, LAST_TURNS = 2, 3
 
 

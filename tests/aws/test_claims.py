@@ -79,6 +79,22 @@ def test_another_run_waits_until_the_segment_is_released(dynamodb, wall):
     assert len(slept) == 3
 
 
+def test_a_run_that_splits_the_table_differently_waits_too(dynamodb, wall):
+    first, second = _claim(dynamodb, wall, segment="1/4"), _claim(dynamodb, wall, "run-2/0", segment="0/3")
+    first.renew()
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            first.release()
+
+    second.take(sleep)
+
+    assert len(slept) == 2
+    assert first.renew() is not None  # a claim of its own kind is not in its way
+
+
 def test_a_segment_that_stays_busy_is_an_error_that_names_its_owner(dynamodb, wall):
     owner, other = _claim(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
     owner.renew()

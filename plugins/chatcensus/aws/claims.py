@@ -65,8 +65,7 @@ class SegmentClaim:
         Errors: SetupError with the owner's name when it is still busy after *patience_s*.
         """
         deadline, was_told = self.now() + patience_s, False
-        while not self._claim():
-            owner = self._read(self._segment_key).get("owner", "nobody")
+        while (owner := self._in_the_way()) is not None:
             if self.now() > deadline:
                 raise SetupError(
                     f"{owner!r} has had the segment for {patience_s:.0f} s: clear this task when it is done"
@@ -88,6 +87,24 @@ class SegmentClaim:
             shares = self._live(row)
             if shares.pop(self.owner, None) is None or self._write_shares(row, shares):
                 return
+
+    def _in_the_way(self) -> str | None:
+        """Claim the segment and return None, or return who works on it, or on the table split in another number."""
+        if not self._claim():
+            return str(self._read(self._segment_key).get("owner"))
+        others = self.client.query(
+            TableName=self.control_table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": self._segment_key["pk"]},
+            ConsistentRead=True,
+        )["Items"]
+        split = self._segment_key["sk"]["S"].rpartition("/")[2]
+        for other in others:
+            is_over = int(other["until"]["N"]) < self.now() - SKEW_S
+            if other["sk"]["S"].rpartition("/")[2] != split and not is_over:
+                self.release()  # two at once may both step back; each looks again at another moment
+                return other["owner"]["S"]
+        return None
 
     def _claim(self) -> bool:
         condition = "attribute_not_exists(pk) OR #until < :over OR (#owner = :owner AND #try <= :try)"
