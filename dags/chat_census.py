@@ -8,7 +8,7 @@ Judges every conversation that nobody has judged yet, then refreshes the summary
 |---|---|
 | **What a run judges** | Scheduled and manual: everything pending. A backfill: what was created inside its interval. |
 | **Safe to rerun** | Yes. Each conversation is paid for once; repeating a finished run: 0 calls, 0 writes, 0 exports. |
-| **What it costs** | `plan` logs about the most it can be. At `max_usd` a run stops cleanly; the rest waits for the next. |
+| **What it costs** | `plan` logs about the most it can be. At `max_usd` a run stops cleanly; the rest waits. |
 | **What readers see** | Checked tables of one snapshot; an older snapshot never replaces a newer one. |
 | **When `classify` is red** | Read its last log line, then clear the failed segments only. |
 | **When `settle` is red** | Segments failed, or too many answers were rejected: the message has the numbers. |
