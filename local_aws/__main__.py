@@ -3,19 +3,23 @@
 import argparse
 import json
 import logging
+import math
 import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from local_aws.server import REGION, LocalAws, Settings
 
 log = logging.getLogger("local_aws")
 
+_LAST_PORT = 65_535
+
 
 def main() -> int:
-    options = _arguments()
+    options = read_arguments()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     stopped = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -57,18 +61,35 @@ def _set_at_end_of_stdin(stopped: threading.Event) -> None:
     stopped.set()
 
 
-def _arguments() -> argparse.Namespace:
+def read_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line, or end the process with what is wrong with them."""
     parser = argparse.ArgumentParser(prog="python -m local_aws", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=4566, help="0 takes any free port; see --ready-file")
+    parser.add_argument("--port", type=_port, default=4566, help="0 takes any free port; see --ready-file")
     parser.add_argument("--data", type=Path, help="directory that keeps the state across restarts")
-    parser.add_argument("--latency", type=float, default=0.3, help="median seconds of a model call, 0 for none")
+    parser.add_argument("--latency", type=_seconds, default=0.3, help="median seconds of a model call, 0 for none")
     parser.add_argument("--seed", type=int, default=1, help="of the latency's random numbers")
     parser.add_argument("--region", default=REGION, help="Region of the server's own calls")
     parser.add_argument("--faults", type=Path, help="plan of what goes wrong with model calls: local_aws/faults.py")
     parser.add_argument("--ready-file", type=Path, help="gets the address once the server answers")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started it")
-    return parser.parse_args()
+    return parser.parse_args(given)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a whole number from 0 to {_LAST_PORT}, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"seconds are a number from 0 up, not {text!r}")
+    return seconds
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from local_aws.aws_error import AwsError
 from local_aws.export_files import write_export
@@ -171,7 +171,7 @@ class DynamoDBExports:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             outcome = {"ExportStatus": "FAILED", "FailureCode": f"S3{code}", "FailureMessage": f"S3 refused: {code}"}
-        except BotoCoreError as error:
+        except Exception as error:  # noqa: BLE001  no export stays IN_PROGRESS for ever; its text may hold an item
             name = type(error).__name__
             outcome = {"ExportStatus": "FAILED", "FailureCode": "UNKNOWN", "FailureMessage": name}
         with self._tables.lock:

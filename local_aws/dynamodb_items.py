@@ -4,12 +4,13 @@ What a DynamoDB write left behind, item by item: far quicker to put back than to
 Reads and writes moto's tables directly (moto 5.2.5); the caller holds the lock.
 """
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.dynamo_type import Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 
 _SINGLE = {"PutItem": "Item", "UpdateItem": "Key", "DeleteItem": "Key"}
 _OF_BATCH = {"PutRequest": "Item", "DeleteRequest": "Key"}
@@ -45,8 +46,8 @@ def present_state(region: str, names: list[tuple[str, Attributes]]) -> list[dict
     for name, attributes in names:
         table = dynamodb_backends[DEFAULT_ACCOUNT_ID][region].get_table(name)
         key = {attribute: attributes[attribute] for attribute in table.table_key_attrs}
-        item = dynamodb_backends[DEFAULT_ACCOUNT_ID][region].get_item(name, key)
-        states.append({"table": name, "key": key, "item": item and item.to_json()["Attributes"]})
+        item = dynamodb_backends[DEFAULT_ACCOUNT_ID][region].get_item(name, _as_moto_has(key))
+        states.append({"table": name, "key": key, "item": item and _attributes(item)})
     return states
 
 
@@ -55,18 +56,49 @@ def put_back(region: str, states: list[dict[str, Any]]) -> None:
     backend = dynamodb_backends[DEFAULT_ACCOUNT_ID][region]
     for state in states:
         if state["item"] is None:
-            backend.delete_item(state["table"], state["key"])
+            backend.delete_item(state["table"], _as_moto_has(state["key"]))
         else:
-            backend.put_item(state["table"], state["item"], overwrite=True)
+            backend.put_item(state["table"], _as_moto_has(state["item"]), overwrite=True)
     forget_copies()
 
 
 def all_items(region: str, table: str) -> list[dict[str, Any]]:
     """Return every item of a table in DynamoDB's JSON."""
-    return [
-        item.to_json()["Attributes"]
-        for item in dynamodb_backends[DEFAULT_ACCOUNT_ID][region].get_table(table).all_items()
-    ]
+    return [_attributes(item) for item in dynamodb_backends[DEFAULT_ACCOUNT_ID][region].get_table(table).all_items()]
+
+
+def _attributes(item: Item) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in item.attrs.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of moto's as JSON has it: binary as base64 text, however deep it is."""
+    if isinstance(value, DynamoType):
+        return {value.type: _plain(value.value)}
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | set | tuple):
+        return [_plain(inner) for inner in value]
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _as_moto_has(attributes: Attributes) -> dict[str, Any]:
+    """Return attributes of JSON as moto keeps them: binary decoded, so that keys and conditions find it."""
+    return {name: _kept(value) for name, value in attributes.items()}
+
+
+def _kept(attribute: Attributes) -> dict[str, Any]:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "B":
+            value = base64.b64decode(value)
+        case "BS":
+            value = [base64.b64decode(member) for member in value]
+        case "L":
+            value = [_kept(member) for member in value]
+        case "M":
+            value = _as_moto_has(value)
+    return {kind: value}
 
 
 def forget_copies() -> None:

@@ -41,6 +41,7 @@ class Fault(StrEnum):
     QUOTA_EXCEEDED = "quota_exceeded"
     # The line: `reset_before` and `hang` do no work, the others are paid for.
     RESET_BEFORE = "reset_before"
+    RESET_WITHIN = "reset_within"
     RESET_AFTER = "reset_after"
     HANG = "hang"
     LATE = "late"

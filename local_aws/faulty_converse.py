@@ -104,6 +104,8 @@ class FaultyConverse:
             return response
         if rule.fault is Fault.RESET_AFTER:
             raise ConnectionDropped(rule.fault)
+        if rule.fault is Fault.RESET_WITHIN:
+            return replace(response, is_cut=True)
         if rule.fault is Fault.DRIP:
             return replace(response, byte_s=rule.duration_s)
         if rule.fault is Fault.LATE:

@@ -3,7 +3,8 @@ The file that makes the local AWS survive a kill: every acknowledged change, in 
 
 A record is one write(2) of: length (4 bytes), CRC-32 (4 bytes), one line of JSON, the body. What a killed process has
 written stays with the operating system, so no fsync is needed; only a power cut could lose it. A torn last record was
-never acknowledged and is cut off. Times that AWS stamps itself (LastModified, CreateTime) start anew at each replay.
+never acknowledged and is cut off; a record that is there but spoilt is never passed over. Times that AWS stamps itself
+(LastModified, CreateTime) start anew at each replay.
 """
 
 import fcntl
@@ -12,7 +13,7 @@ import logging
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,16 @@ class Journal:
             self._write(_MAGIC)
 
     def records(self) -> Iterator[Record]:
-        """Yield every whole record from the beginning, then cut off a torn end."""
+        """
+        Yield every whole record from the beginning, then cut off a torn end.
+
+        Raises: RuntimeError where a record is damaged; the file stays as it is.
+        """
         with self.path.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
                 raise RuntimeError(f"{self.path} is no journal of this version: remove the directory to start afresh")
             whole = len(_MAGIC)
-            while payload := _next_payload(file.read):
+            while payload := self._next_payload(file.read, whole):
                 whole += _FRAME.size + len(payload)
                 head, _, body = payload.partition(b"\n")
                 yield Record(json.loads(head), body)
@@ -72,7 +77,12 @@ class Journal:
     def append(self, record: Record) -> None:
         """Hand one record to the operating system; it is durable against a kill when this returns."""
         payload = json.dumps(record.head, ensure_ascii=False).encode() + b"\n" + record.body
-        self._write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+        whole = os.fstat(self._file).st_size
+        try:
+            self._write(_FRAME.pack(len(payload), zlib.crc32(payload)) + payload)
+        except OSError:  # a full disk: half a record in front of later ones would spoil them all
+            os.ftruncate(self._file, whole)
+            raise
 
     def close(self) -> None:
         os.close(self._file)
@@ -82,11 +92,28 @@ class Journal:
         while view:
             view = view[os.write(self._file, view) :]
 
+    def _next_payload(self, read: Callable[[int], bytes], offset: int) -> bytes | None:
+        """Return the record at *offset*; None where the file ends, be it within a record."""
+        frame = read(_FRAME.size)
+        if len(frame) < _FRAME.size:
+            return None
+        length, checksum = _FRAME.unpack(frame)
+        payload = read(length)
+        if len(payload) < length and not _begins_with_record(payload, checksum):
+            return None
+        if not length or len(payload) < length or zlib.crc32(payload) != checksum:
+            raise RuntimeError(
+                f"{self.path} is damaged at byte {offset}: restore the file from a copy, or remove "
+                f"{self.path.parent} to start afresh"
+            )
+        return payload
 
-def _next_payload(read: Any) -> bytes | None:
-    frame = read(_FRAME.size)
-    if len(frame) < _FRAME.size:
-        return None
-    length, checksum = _FRAME.unpack(frame)
-    payload: bytes = read(length)
-    return payload if len(payload) == length and zlib.crc32(payload) == checksum else None
+
+def _begins_with_record(rest: bytes, checksum: int) -> bool:
+    """Say whether a whole record is at the start of *rest* after all: then its length is what is wrong."""
+    running = 0
+    for place in range(len(rest)):
+        running = zlib.crc32(rest[place : place + 1], running)
+        if running == checksum:
+            return True
+    return False

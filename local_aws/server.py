@@ -41,7 +41,14 @@ _ATHENA_ACTIONS = {
     "GetTableMetadata",
     "ListTableMetadata",
 }
-_CONVERSE = re.compile(r"/model/(.+)/converse")
+_MODEL = re.compile(r"/model/(.+)/([a-z-]+)")
+# What of Bedrock the stand-in does not answer, and moto answers with nothing.
+_NO_CONVERSE = {
+    "converse-stream": "ConverseStream",
+    "invoke": "InvokeModel",
+    "invoke-with-response-stream": "InvokeModelWithResponseStream",
+    "count-tokens": "CountTokens",
+}
 
 
 @dataclass(frozen=True)
@@ -170,11 +177,16 @@ class LocalAws:
             return Response.of_error(AwsError("InternalFailure", f"{kind} in the local AWS", 500), request)
 
     def _dispatch(self, request: Request) -> Response:
-        converse = _CONVERSE.fullmatch(request.path) if request.method == "POST" else None
-        if converse:
-            return self._converse.answer(unquote(converse.group(1)), request.json(), self._bedrock.converse)
+        model = _MODEL.fullmatch(request.path) if request.method == "POST" else None
+        if model and model.group(2) == "converse":
+            return self._converse.answer(unquote(model.group(1)), request.json(), self._bedrock.converse)
+        if model and model.group(2) in _NO_CONVERSE:
+            operation = _NO_CONVERSE[model.group(2)]
+            raise AwsError("ValidationException", f"The local AWS does not answer {operation}: use Converse")
         if request.path.startswith("/_local/"):
             return self._local(request)
+        if request.target:
+            request.json()  # moto answers 500 to a body that is no JSON
         service, _, action = request.target.rpartition(".")
         if service == "AmazonAthena" and action in _ATHENA_ACTIONS:
             return Response.of_json(self._athena_service().handle(action, request.json()))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wsgi import get_input_stream
 
+from local_aws.aws_error import AwsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from local_aws.aws_error import AwsError
 
 _KEPT = re.compile(
     r"HTTP_.*|CONTENT_TYPE|REQUEST_METHOD|PATH_INFO|QUERY_STRING|SCRIPT_NAME|SERVER_.*|RAW_URI|REQUEST_URI|moto\..*"
@@ -80,7 +80,18 @@ class Request:
         return scope.group(1) if scope else None
 
     def json(self) -> dict[str, Any]:
-        return dict(json.loads(self.body or b"{}"))
+        """
+        Return the body's JSON object.
+
+        Raises: AwsError (SerializationException) when it is none.
+        """
+        try:
+            value = json.loads(self.body or b"{}")
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise AwsError("SerializationException", "The body of the request is no JSON object.")
+        return value
 
     def as_environ(self) -> dict[str, Any]:
         """Return a fresh WSGI environ that gives the body once more."""
@@ -99,12 +110,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """Hold one whole reply; *byte_s* are the seconds before each byte of its body, 0 for all at once."""
+    """
+    Hold one whole reply.
+
+    Units: *byte_s* seconds before each byte of the body, 0 for all at once; *is_cut* closes the connection halfway.
+    """
 
     status: str
     headers: list[tuple[str, str]]
     body: bytes
     byte_s: float = 0.0
+    is_cut: bool = False
 
     @classmethod
     def of_app(cls, app: "Callable[..., Iterable[bytes]]", request: Request) -> "Response":
@@ -132,7 +148,7 @@ class Response:
         return cls(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))], body)
 
     @classmethod
-    def of_error(cls, error: "AwsError", request: Request) -> "Response":
+    def of_error(cls, error: AwsError, request: Request) -> "Response":
         """Spell an error the way the caller's protocol does: JSON with a header, or XML."""
         status = f"{error.status} {error.code}"
         if request.target or request.path.startswith("/model/"):
@@ -147,6 +163,9 @@ class Response:
 
     def chunks(self) -> "Iterator[bytes]":
         """Yield the body as it is to be sent; an empty first part sends status and headers alone."""
+        if self.is_cut:
+            yield self.body[: len(self.body) // 2]
+            raise ConnectionDropped
         if not self.byte_s:
             yield self.body
             return

@@ -132,6 +132,8 @@ def _explained(problem: duckdb.Error) -> Exception:
         return StatementError(
             "EXPRESSION_NOT_AGGREGATE", "an expression must be an aggregate expression or appear in GROUP BY clause"
         )
+    if isinstance(problem, duckdb.ConversionException) and "field value out of range" in text:
+        return StatementError("INVALID_CAST_ARGUMENT", "a text is no date or timestamp: there is no such day or time")
     if isinstance(problem, duckdb.OutOfRangeException) or "out of range" in text or "Overflow" in text:
         return StatementError("NUMERIC_VALUE_OUT_OF_RANGE", "a number is out of range")
     if isinstance(problem, duckdb.ConversionException):

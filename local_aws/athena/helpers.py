@@ -126,6 +126,7 @@ _FUNCTIONS: tuple[tuple[str, Callable[..., Any], list[str], str], ...] = (
     ("t_all_match", _all_match, ["BOOLEAN[]"], "BOOLEAN"),
     ("t_none_match", _none_match, ["BOOLEAN[]"], "BOOLEAN"),
     ("t_iso_instant", time_text.iso_instant, ["VARCHAR"], "TIMESTAMP"),
+    ("t_iso_date", time_text.iso_date, ["VARCHAR"], "DATE"),
     ("t_iso_utc", time_text.iso_utc, ["VARCHAR"], "TIMESTAMP"),
     ("t_date_format", time_text.date_format, ["TIMESTAMP", "VARCHAR"], "VARCHAR"),
     ("t_format_datetime", time_text.format_datetime, ["TIMESTAMP", "VARCHAR"], "VARCHAR"),

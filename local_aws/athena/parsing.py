@@ -7,6 +7,7 @@ its own. Here every function stays a plain name, and what Trino's grammar refuse
 
 from __future__ import annotations
 
+import calendar
 import re
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.parsers.trino import TrinoParser
 from sqlglot.tokens import Token, TokenType
 
-from local_aws.athena.failures import SyntaxRejection, Unsupported
+from local_aws.athena.failures import StatementError, SyntaxRejection, Unsupported
 
 MAX_STATEMENT_BYTES = 262_144
 _SPECIAL_FORMS = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "POSITION", "SUBSTRING")
@@ -33,6 +34,14 @@ _WORDS_BEFORE_STRING = {
     "zone", "from", "values", "location", "serde", "on", "case", "distinct", "all", "having", "where", "both",
     "leading", "trailing", "comment",
 }  # fmt: skip
+
+
+# Trino's reserved words: no name that a subscript could follow.
+_WORDS_BEFORE_VALUE = {
+    "select", "distinct", "where", "having", "on", "by", "values", "and", "or", "not", "in", "like", "escape",
+    "between", "case", "when", "then", "else", "as", "from", "unnest", "join", "with", "union", "intersect", "except",
+}  # fmt: skip
+_SUBSCRIPTED = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER)
 
 
 class _StrictDialect(Trino):
@@ -128,6 +137,8 @@ def _refuse_by_tokens(tokens: list[Token], text: str) -> None:
             raise Unsupported("execution parameters '?'")
         if token.text == "`" and not is_ddl:
             raise SyntaxRejection(f"{where}: backquoted identifiers are not supported; use double quotes")
+        if token.token_type == TokenType.L_BRACKET and not (index and _can_have_subscript(tokens[index - 1])):
+            raise SyntaxRejection(f"{where}: mismatched input '['; an array is written ARRAY[…]")
         if token.text == "==":
             raise SyntaxRejection(f"{where}: mismatched input '=='")
         if token.token_type == TokenType.COMMA and (
@@ -137,7 +148,7 @@ def _refuse_by_tokens(tokens: list[Token], text: str) -> None:
         if token.token_type == TokenType.STRING and after is not None and after.token_type == TokenType.STRING:
             raise SyntaxRejection(f"{where}: mismatched input: two texts in a row")
         if after is not None and after.token_type == TokenType.STRING and token.token_type != TokenType.IDENTIFIER:
-            _refuse_typed_literal(token, text)
+            _refuse_typed_literal(token, after, text)
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         if token.token_type == TokenType.LIMIT:
             limits.add(depth)
@@ -149,11 +160,23 @@ def _refuse_by_tokens(tokens: list[Token], text: str) -> None:
             raise SyntaxRejection(f"{where}: mismatched input ',' after LIMIT")
 
 
-def _refuse_typed_literal(token: Token, text: str) -> None:
+def _can_have_subscript(token: Token) -> bool:
+    is_name = re.fullmatch(r"[A-Za-z_]\w*", token.text) and token.text.lower() not in _WORDS_BEFORE_VALUE
+    return token.token_type in _SUBSCRIPTED or bool(is_name)
+
+
+def _refuse_typed_literal(token: Token, literal: Token, text: str) -> None:
     word = token.text.lower()
+    day = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})(?: .*)?", literal.text, re.ASCII)
+    if word in _TYPED_LITERALS and day and not _is_day(*map(int, day.groups())):
+        raise StatementError("INVALID_LITERAL", f"this is not a valid {word.upper()} literal: there is no such day")
     is_word = re.fullmatch(r"[a-z_][a-z0-9_]*", word) and token.token_type != TokenType.STRING
     if is_word and word not in _TYPED_LITERALS and word not in _WORDS_BEFORE_STRING and text[token.end] != '"':
         raise Unsupported(f"literal {token.text.upper()} '…'")
+
+
+def _is_day(year: int, month: int, day: int) -> bool:
+    return 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
 
 
 def _parse_unload(tokens: list[Token], text: str) -> Unload:

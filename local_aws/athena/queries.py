@@ -114,6 +114,10 @@ class QueryCompiler:
         if clause is None:
             return self
         only(clause, "expressions")
+        names = [cte.alias.lower() for cte in clause.expressions]
+        for name in names:
+            if names.count(name) > 1:
+                raise StatementError("DUPLICATE_NAMED_QUERY", f"WITH query name '{name}' specified more than once")
         ctes = dict(self.ctes)
         for cte in clause.expressions:
             only(cte, "this", "alias")
@@ -190,11 +194,19 @@ class QueryCompiler:
             )
             return "(" + ", ".join(key(inner_part) for inner_part in parts) + ")"
 
+        def columns(part: exp.Expression) -> str:
+            for inner_part in part.expressions if isinstance(part, exp.Tuple) else [part.unnest()]:
+                if isinstance(inner_part, exp.GroupingSets | exp.Rollup | exp.Cube):
+                    raise Unsupported("grouping sets within grouping sets")
+                if not isinstance(inner_part.unnest(), exp.Column):
+                    raise StatementError("INVALID_COLUMN_REFERENCE", "GROUP BY expression must be a column reference")
+            return several(part)
+
         terms: list[str] = []
         for part in group.expressions:
             if isinstance(part, exp.GroupingSets | exp.Rollup | exp.Cube):
                 word = {"groupingsets": "GROUPING SETS", "rollup": "ROLLUP", "cube": "CUBE"}[part.key]
-                terms.append(f"{word} ({', '.join(several(inner_part) for inner_part in part.expressions)})")
+                terms.append(f"{word} ({', '.join(columns(inner_part) for inner_part in part.expressions)})")
             else:
                 terms.append(several(part) if isinstance(part, exp.Tuple) else key(part))
         return " GROUP BY " + ", ".join(terms)

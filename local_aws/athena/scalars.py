@@ -289,7 +289,7 @@ SCALARS: dict[str, Scalar] = {
     "date_format": Scalar((2, 2), lambda values: temporal.formatted("date_format", values)),
     "format_datetime": Scalar((2, 2), lambda values: temporal.formatted("format_datetime", values)),
     "from_iso8601_timestamp": Scalar((1, 1), temporal.from_iso8601_timestamp),
-    "from_iso8601_date": Scalar((1, 1), lambda values: cast(values[0], DATE)),
+    "from_iso8601_date": Scalar((1, 1), temporal.from_iso8601_date),
     "from_unixtime": Scalar((1, 1), temporal.from_unixtime),
     "to_unixtime": Scalar((1, 1), temporal.to_unixtime),
     "to_iso8601": Scalar((1, 1), temporal.to_iso8601),

@@ -204,6 +204,11 @@ def from_iso8601_timestamp(arguments: list[Expression]) -> Expression:
     return Expression(f"t_iso_utc({text})", UTC_TIMESTAMP, instant=f"t_iso_instant({text})")
 
 
+def from_iso8601_date(arguments: list[Expression]) -> Expression:
+    """Return from_iso8601_date(text)."""
+    return Expression(f"t_iso_date({coerce(arguments[0], VARCHAR).sql})", DATE)
+
+
 def from_unixtime(arguments: list[Expression]) -> Expression:
     """Return from_unixtime(seconds), to the millisecond."""
     seconds = coerce(arguments[0], DOUBLE).sql

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from local_aws.athena.failures import StatementError, Unsupported
@@ -11,36 +11,71 @@ from local_aws.athena.failures import StatementError, Unsupported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ISO = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})(?:T(?:(\d{2})(?::(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?",
-    re.ASCII,
+# A calendar date, a date by its week or by its day in the year; what is left out is the first one.
+_ISO_DATE = (
+    r"(?P<year>\d{4})"
+    r"(?:-(?P<month>\d{2})(?:-(?P<day>\d{2}))?|-W(?P<week>\d{2})(?:-(?P<weekday>\d))?|-(?P<days>\d{3}))?"
 )
+_ISO_TIME = r"(?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?)?"
+_ISO = re.compile(rf"{_ISO_DATE}(?:T(?:{_ISO_TIME})?(?P<offset>Z|[+-]\d{{2}}(?::?\d{{2}})?)?)?", re.ASCII)
+# Trino's parser takes more than these forms, such as one digit of a month or a time alone.
+_PERHAPS_ISO = re.compile(r"[0-9TWZ:.,+-]*[0-9][0-9TWZ:.,+-]*", re.ASCII | re.IGNORECASE)
+_ISO_DAY = re.compile(_ISO_DATE, re.ASCII)
+_LARGEST_OFFSET = timedelta(hours=14)
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
            "December")  # fmt: skip
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def _parse_iso(text: str) -> tuple[datetime, timedelta]:
-    found = _ISO.fullmatch(text)
+def _read_iso(pattern: re.Pattern[str], text: str) -> tuple[datetime, timedelta]:
+    """Return the wall clock and the offset of a text."""
+    found = pattern.fullmatch(text)
+    if (found is None and _PERHAPS_ISO.fullmatch(text)) or (found and found["year"] == "0000"):
+        raise Unsupported("an ISO 8601 text of this form")
     if found is None:
-        raise StatementError("INVALID_FUNCTION_ARGUMENT", "a text is no ISO 8601 timestamp")
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-    milliseconds = int(((found[7] or "") + "000")[:3])
+        raise StatementError("INVALID_FUNCTION_ARGUMENT", "a text is no ISO 8601 date or timestamp")
+    parts = found.groupdict()
     try:
-        local = datetime(year, month, day, hour, minute, second, milliseconds * 1000)  # noqa: DTZ001 - a wall clock
+        clock = time(*(int(parts.get(name) or 0) for name in ("hour", "minute", "second")))
+        local = datetime.combine(_iso_day(parts), clock)
     except ValueError as problem:
-        raise StatementError("INVALID_FUNCTION_ARGUMENT", "a text is no ISO 8601 timestamp") from problem
-    offset = found[8] or "Z"
-    if offset == "Z":
-        return local, timedelta()
-    digits = offset[1:].replace(":", "").ljust(4, "0")
+        raise StatementError("INVALID_FUNCTION_ARGUMENT", "a text is no ISO 8601 date or timestamp") from problem
+    milliseconds = int(((parts.get("fraction") or "") + "000")[:3])
+    return local + timedelta(milliseconds=milliseconds), _iso_offset(parts.get("offset") or "Z")
+
+
+def _iso_day(parts: dict[str, str | None]) -> date:
+    year, month, day, week, weekday, days = (
+        int(parts[name] or 1) for name in ("year", "month", "day", "week", "weekday", "days")
+    )
+    if parts["week"]:
+        return date.fromisocalendar(year, week, weekday)
+    if parts["days"]:
+        found = date(year, 1, 1) + timedelta(days=days - 1)
+        if found.year != year:
+            raise ValueError("a year has no such day")
+        return found
+    return date(year, month, day)
+
+
+def _iso_offset(text: str) -> timedelta:
+    if text == "Z":
+        return timedelta()
+    digits = text[1:].replace(":", "").ljust(4, "0")
     size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return local, size if offset[0] == "+" else -size
+    if size > _LARGEST_OFFSET or int(digits[2:]) > 59:
+        raise Unsupported("an ISO 8601 text with this offset")
+    return size if text[0] == "+" else -size
+
+
+def iso_date(text: str) -> date:
+    """Return the day of an ISO 8601 date without a time."""
+    return _read_iso(_ISO_DAY, text)[0].date()
 
 
 def iso_instant(text: str) -> datetime:
     """Return the instant of an ISO 8601 text as a UTC wall clock, to the millisecond; no offset means UTC."""
-    local, offset = _parse_iso(text)
+    local, offset = _read_iso(_ISO, text)
     return local - offset
 
 
@@ -50,7 +85,7 @@ def iso_utc(text: str) -> datetime:
 
     Raises: Unsupported for another offset, which Athena would keep as the value's zone.
     """
-    local, offset = _parse_iso(text)
+    local, offset = _read_iso(_ISO, text)
     if offset:
         raise Unsupported("from_iso8601_timestamp() of a text with an offset, without AT TIME ZONE after it")
     return local

@@ -16,6 +16,7 @@ CATCH_UP_S = 0.25
 HEADROOM = 1 - CATCH_UP_S / 60
 # A refusal cuts the rate to the part that was accepted lately; then it rises again, so that freed quota is found.
 KEPT, LEAST_KEPT, LEAST_RATE, RISE_PER_S, STEADY_S = 0.98, 0.5, 0.02, 0.01, 10.0
+FEW = 20
 # So many refusals without one acceptance are a storm: then one call at a time tries, after a pause with full jitter.
 STORM, FIRST_PAUSE_S, LONGEST_PAUSE_S = 5, 1.0, 20.0
 _LOOK_AGAIN_S = 0.5
@@ -109,7 +110,8 @@ class Pacer:
                 pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self._in_a_row - STORM))
                 self._resume_at = now + self._uniform(0, pause_s)
             elif ticket.started > self._cut_at:  # calls that were under way at the last cut say nothing new
-                kept = max(LEAST_KEPT, self._accepted / (self._accepted + self._refused))
+                # Few calls prove little: as if FEW had been accepted besides.
+                kept = max(LEAST_KEPT, (self._accepted + FEW) / (self._accepted + FEW + self._refused))
                 self._cut = max(LEAST_RATE, self._cut * kept * KEPT)
                 self._cut_at = self._risen_at = now
                 self._accepted = self._refused = 0

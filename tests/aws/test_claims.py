@@ -38,16 +38,36 @@ def _claim(dynamodb, wall, owner="run-1/0", attempt=1, segment="0/1"):
     return SegmentClaim(dynamodb, TABLE, "chat-conversations", segment, "stand-in", owner, attempt, wall)
 
 
+def _taken(dynamodb, wall, *arguments, **named):
+    claim = _claim(dynamodb, wall, *arguments, **named)
+    claim.take(lambda _: pytest.fail("somebody is in the way"))
+    return claim
+
+
 def test_a_segment_has_one_owner_until_the_claim_is_over(dynamodb, wall):
-    first, second = _claim(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
+    first, second = _taken(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        wall.sleep(seconds)
 
     assert first.renew() == 1.0
     assert second.renew() is None
-    wall.sleep(LEASE_S + SKEW_S / 2)
-    assert second.renew() is None  # the clocks may differ
-    wall.sleep(SKEW_S)
+    second.take(sleep)
+
+    assert sum(slept) >= LEASE_S + SKEW_S  # the clocks may differ
     assert second.renew() is not None
     assert first.renew() is None
+
+
+def test_a_claim_that_was_lost_is_not_taken_back_when_it_is_free_again(dynamodb, wall):
+    frozen = _taken(dynamodb, wall)
+    wall.sleep(LEASE_S + SKEW_S + 1)
+    successor = _taken(dynamodb, wall, "run-2/0")
+    successor.release()
+
+    assert frozen.renew() is None
 
 
 def test_an_owner_stops_before_anybody_else_may_begin(dynamodb, wall):
@@ -57,16 +77,17 @@ def test_an_owner_stops_before_anybody_else_may_begin(dynamodb, wall):
 
 
 def test_a_later_try_of_the_same_task_takes_over_at_once_and_the_earlier_one_loses(dynamodb, wall):
-    frozen, retry = _claim(dynamodb, wall, attempt=1), _claim(dynamodb, wall, attempt=2)
-
+    frozen = _taken(dynamodb, wall, attempt=1)
     assert frozen.renew() == 1.0
+
+    retry = _taken(dynamodb, wall, attempt=2)
+
     assert retry.renew() is not None
     assert frozen.renew() is None
 
 
 def test_another_run_waits_until_the_segment_is_released(dynamodb, wall):
-    first, second = _claim(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
-    first.renew()
+    first, second = _taken(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
     slept = []
 
     def sleep(seconds: float) -> None:
@@ -80,8 +101,7 @@ def test_another_run_waits_until_the_segment_is_released(dynamodb, wall):
 
 
 def test_a_run_that_splits_the_table_differently_waits_too(dynamodb, wall):
-    first, second = _claim(dynamodb, wall, segment="1/4"), _claim(dynamodb, wall, "run-2/0", segment="0/3")
-    first.renew()
+    first, second = _taken(dynamodb, wall, segment="1/4"), _claim(dynamodb, wall, "run-2/0", segment="0/3")
     slept = []
 
     def sleep(seconds: float) -> None:
@@ -92,12 +112,11 @@ def test_a_run_that_splits_the_table_differently_waits_too(dynamodb, wall):
     second.take(sleep)
 
     assert len(slept) == 2
-    assert first.renew() is not None  # a claim of its own kind is not in its way
+    assert second.renew() is not None
 
 
 def test_a_segment_that_stays_busy_is_an_error_that_names_its_owner(dynamodb, wall):
-    owner, other = _claim(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
-    owner.renew()
+    owner, other = _taken(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
 
     def sleep(seconds: float) -> None:
         wall.sleep(seconds)
@@ -108,7 +127,7 @@ def test_a_segment_that_stays_busy_is_an_error_that_names_its_owner(dynamodb, wa
 
 
 def test_the_shares_of_all_tasks_never_add_up_to_more_than_the_quota(dynamodb, wall):
-    claims = [_claim(dynamodb, wall, f"run-1/{number}", segment=f"{number}/4") for number in range(4)]
+    claims = [_taken(dynamodb, wall, f"run-1/{number}", segment=f"{number}/4") for number in range(4)]
 
     shares: dict[int, float] = {}
     for step in range(12):
@@ -119,7 +138,7 @@ def test_the_shares_of_all_tasks_never_add_up_to_more_than_the_quota(dynamodb, w
 
 
 def test_the_share_of_a_task_that_ended_goes_to_those_that_still_work(dynamodb, wall):
-    claims = [_claim(dynamodb, wall, f"run-1/{number}", segment=f"{number}/2") for number in range(2)]
+    claims = [_taken(dynamodb, wall, f"run-1/{number}", segment=f"{number}/2") for number in range(2)]
     for claim in [*claims, *claims]:
         claim.renew()
 
@@ -129,17 +148,19 @@ def test_the_share_of_a_task_that_ended_goes_to_those_that_still_work(dynamodb, 
 
 
 def test_the_share_of_a_task_that_died_is_free_when_its_lease_is_over(dynamodb, wall):
-    dead, alive = (_claim(dynamodb, wall, f"run-1/{number}", segment=f"{number}/2") for number in range(2))
+    dead, alive = (_taken(dynamodb, wall, f"run-1/{number}", segment=f"{number}/2") for number in range(2))
     for claim in (dead, alive, dead, alive):
         claim.renew()
 
-    wall.sleep(LEASE_S + SKEW_S + 1)
+    for _ in range(3):
+        wall.sleep(LEASE_S / 2)
+        share = alive.renew()
 
-    assert alive.renew() == 1.0
+    assert share == 1.0
 
 
 def test_tasks_that_renew_at_the_same_moment_share_exactly(dynamodb, wall):
-    claims = [_claim(dynamodb, wall, f"run-1/{number}", segment=f"{number}/8") for number in range(8)]
+    claims = [_taken(dynamodb, wall, f"run-1/{number}", segment=f"{number}/8") for number in range(8)]
 
     with ThreadPoolExecutor(8) as pool:
         for _ in range(6):

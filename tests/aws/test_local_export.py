@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -235,3 +236,45 @@ class _NoLock:
 
     def __exit__(self, *_):
         return None
+
+
+@pytest.mark.parametrize(("export_format", "written"), [("ION", "b:{{AP8=}}"), ("DYNAMODB_JSON", '"b": {"B": "AP8="}')])
+def test_binary_values_are_exported_as_base64(local_aws, dynamodb, export_format, written):
+    binary = {"b": {"B": b"\0\xff"}, "m": {"M": {"bs": {"BS": [b"\0\xff"]}}}}
+    dynamodb.put_item(TableName=TABLE, Item={"conversation_id": {"S": "binary"}, **binary})
+
+    request = {**REQUEST, "ExportFormat": export_format}
+    arn = dynamodb.export_table_to_point_in_time(**request)["ExportDescription"]["ExportArn"]
+
+    assert _finished(local_aws, arn)["ExportStatus"] == "COMPLETED"
+    data = [body for key, body in _objects(local_aws).items() if "/data/" in key and body]
+    lines = "".join(gzip.decompress(body).decode() for body in data).splitlines()
+    (line,) = [line for line in lines if "binary" in line]
+    assert written in line
+    assert line.count("AP8=") == 2
+    assert dynamodb.describe_table(TableName=TABLE)["Table"]["TableSizeBytes"] > 0
+
+
+def test_an_export_that_breaks_ends_and_never_quotes_an_item():
+    class BrokenTables:
+        lock = threading.RLock()
+
+        def call(self, target, _body, **_place):
+            if target.endswith("DescribeTable"):
+                return {"Table": {"TableArn": TABLE_ARN, "TableId": "t"}}
+            enabled = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"}}
+            return {"ContinuousBackupsDescription": enabled}
+
+        def all_items(self, _region, _table):
+            return [{"conversation_id": {"SECRET": "words"}}]
+
+    class AnyBucket:
+        def put_object(self, **_request):
+            return {}
+
+    exports = DynamoDBExports(BrokenTables(), lambda _service, _region: AnyBucket(), delay_s=0)
+    arn = exports.handle("ExportTableToPointInTime", REQUEST, "ap-northeast-1")["ExportDescription"]["ExportArn"]
+    exports.wait()
+
+    ended = exports.handle("DescribeExport", {"ExportArn": arn}, "ap-northeast-1")["ExportDescription"]
+    assert (ended["ExportStatus"], ended["FailureCode"], ended["FailureMessage"]) == ("FAILED", "UNKNOWN", "ValueError")

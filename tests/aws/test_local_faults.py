@@ -83,7 +83,7 @@ def _request(text="Hello", **changes):
 
 
 def test_every_fault_is_tried_here():
-    line = {"reset_before", "reset_after", "hang", "late", "drip", "broken", "several"}
+    line = {"reset_before", "reset_within", "reset_after", "hang", "late", "drip", "broken", "several"}
 
     assert {str(fault) for fault in Fault} == ERRORS.keys() | STOPS.keys() | line
 
@@ -110,6 +110,20 @@ def test_a_reset_closes_the_connection_without_a_reply(bedrock, fault, paid):
         bedrock.converse()
 
     assert bedrock.counts("converse_calls", "converse_paid", "converse_faults") == (1, paid, {fault: 1})
+
+
+def test_a_reset_within_the_reply_leaves_half_of_it(bedrock):
+    bedrock.plan({"fault": "reset_within"})
+    line = http.client.HTTPConnection(urlsplit(bedrock.local_aws.endpoint_url).netloc)
+
+    line.request("POST", f"/model/{MODEL}/converse", json.dumps(_request()))
+    reply = line.getresponse()
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        reply.read()
+    line.close()
+
+    assert len(caught.value.partial) in (caught.value.expected, caught.value.expected - 1)
+    assert bedrock.counts("converse_paid") == (1,)
 
 
 @pytest.mark.parametrize(("fault", "paid"), [("hang", 0), ("late", 1)])

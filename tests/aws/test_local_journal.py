@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -252,6 +253,70 @@ def test_a_torn_last_record_is_dropped_and_writing_goes_on(tmp_path, torn):
     assert found == [whole]
     assert list(again.records()) == [whole, next_one]
     again.close()
+
+
+@pytest.mark.parametrize("place", [0, 3, 5, 12, 40])
+@pytest.mark.parametrize("spoilt", [0, 1, 2])
+def test_a_damaged_byte_is_named_and_nothing_is_cut_off(tmp_path, spoilt, place):
+    journal = Journal(tmp_path)
+    begins = []
+    for number in range(3):
+        begins.append(journal.path.stat().st_size)
+        journal.append(Record({"n": number}, b"body of a request that is long enough"))
+    journal.close()
+    data = bytearray(journal.path.read_bytes())
+    data[begins[spoilt] + place] ^= 0x40
+    journal.path.write_bytes(data)
+
+    again = Journal(tmp_path)
+    with pytest.raises(RuntimeError, match=rf"journal is damaged at byte {begins[spoilt]}: restore .* or remove"):
+        list(again.records())
+    again.close()
+
+    assert journal.path.read_bytes() == data
+
+
+def test_a_write_that_fails_leaves_no_half_record(tmp_path):
+    journal = Journal(tmp_path)
+    first, second = Record({"n": 1}, b"first"), Record({"n": 2}, b"second")
+    journal.append(first)
+    size = journal.path.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            journal.append(Record({"n": 0}, b"x" * 1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert journal.path.stat().st_size == size
+    journal.append(second)
+    assert list(journal.records()) == [first, second]
+    journal.close()
+
+
+def test_binary_values_survive_a_kill_at_any_depth(server):
+    dynamodb = server.client("dynamodb")
+    dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "conversation_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "conversation_id", "AttributeType": "B"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    kept, gone = {"conversation_id": {"B": b"\xff1"}}, {"conversation_id": {"B": b"\xff2"}}
+    binary = {"b": {"B": b"\0\xff"}, "bs": {"BS": [b"1", b"\xfe"]}, "m": {"M": {"l": {"L": [{"B": b"deep"}]}}}}
+    dynamodb.put_item(TableName=TABLE, Item={**kept, **binary})
+    dynamodb.put_item(TableName=TABLE, Item={**gone, **binary})
+    dynamodb.delete_item(TableName=TABLE, Key=gone)
+
+    server.end()
+    server.start()
+
+    dynamodb = server.client("dynamodb")
+    assert dynamodb.scan(TableName=TABLE)["Items"] == [{**kept, **binary}]
+    is_same = {"ConditionExpression": "b = :b", "ExpressionAttributeValues": {":b": binary["b"]}}
+    dynamodb.put_item(TableName=TABLE, Item=kept, **is_same)
+    assert dynamodb.describe_table(TableName=TABLE)["Table"]["TableSizeBytes"] > 0
 
 
 def test_a_file_that_is_no_journal_is_named_and_left_alone(tmp_path):

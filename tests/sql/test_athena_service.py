@@ -73,6 +73,7 @@ def test_a_query_that_fails_says_why_without_quoting_data(athena: Athena, sql: s
         "select 1::bigint", "select * from t limit 1, 2", "select 'a' ilike 'b'", "select 1 == 1", "drop",
         "create view",
         "select `a` from t", "select a, from t", "select 'a' 'b'", "\x00",
+        "select [1,2]", "select array[[1]]", "select 1 where 1 in [1]",
     ],
 )  # fmt: skip
 def test_a_text_that_is_no_statement_is_refused_at_once(athena: Athena, sql: str) -> None:

@@ -76,8 +76,14 @@ class SegmentClaim:
             sleep(LOOK_EVERY_S)
 
     def renew(self) -> float | None:
-        """Extend both; return the share (0 to 1; 0: wait), or None when the segment is somebody else's now."""
-        return self._take_share() if self._claim() else None
+        """
+        Extend both; return the share (0 to 1; 0: wait), or None when the claim is over or somebody else's.
+
+        A claim that has ended is never taken back here: whoever had it in between has worked on the segment.
+        """
+        condition = "#owner = :owner AND #try = :try AND #until > :now"
+        is_held = self._hold(int(self.now() + LEASE_S), condition, {":now": _serialize(int(self.now()))})
+        return self._take_share() if is_held else None
 
     def release(self) -> None:
         """Give both back, so that others need not wait for the end of the lease."""
