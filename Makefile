@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONPATH := $(CURDIR)/plugins
 
 .DEFAULT_GOAL := check
-.PHONY: check help demo test lint types up down lock clean
+.PHONY: check help demo test sim lint types up down lock clean
 
 check: lint types test ## Lint, types and tests
 
@@ -38,6 +38,11 @@ down: .venv/.ready ## End what `make up` started
 test: .venv/.ready ## All tests
 	@echo "Running the tests ..."
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+SEEDS ?= 10000
+
+sim: .venv/.ready ## Simulate the engine under faults: make sim [SEEDS=n] [SEED=n replays one]
+	@PYTHONPATH=plugins:. $(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),$(SEEDS))
 
 lint: .venv/.ready ## Style of Python and SQL
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint -q include/sql && $(BIN)/cfn-lint deploy/*.yaml

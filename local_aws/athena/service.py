@@ -1,6 +1,6 @@
 """The Athena API over the engine: executions, their states, results and pages."""
 
-from __future__ import annotations
+from __future__ import contextlib
 
 import logging
 import threading
@@ -236,7 +236,8 @@ class AthenaService:
                 entry.state, entry.completed = "CANCELLED", datetime.now(UTC)
                 entry.reason = "Query was cancelled by the user"
                 if entry.connection is not None:
-                    entry.connection.interrupt()
+                    with contextlib.suppress(duckdb.ConnectionException):  # it has just ended by itself
+                        entry.connection.interrupt()
         return {}
 
     def _results(self, body: dict[str, Any]) -> dict[str, Any]:

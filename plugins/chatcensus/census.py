@@ -4,6 +4,7 @@ The use case: judge every pending conversation of one segment, and write each ju
 Nothing here knows Airflow or AWS: store, model, ledger, clock and randomness come in as arguments.
 """
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -139,6 +140,7 @@ class Census:
         self.stop = threading.Event()
         self.tally = Tally()
         self._leased_until = self._renew_at = -1.0
+        self._is_lost = False
 
     def run(self) -> Tally:
         """
@@ -180,7 +182,11 @@ class Census:
                 while running:
                     yield from self._finished(crew, running)
             finally:
-                self.stop.set()  # an error ends the calls that have not begun; those in flight are written
+                self.stop.set()  # an error ends the calls that have not begun
+                while running:  # those in flight are written, and the segment stays ours until then
+                    running -= crew.first_done(running, RENEW_EVERY_S)
+                    with contextlib.suppress(Exception):  # what went wrong first is what is told
+                        self._renew()
 
     def _finished(self, crew: Crew, running: set[Future[_Ended]]) -> Iterator[_Ended]:
         done = crew.first_done(running, RENEW_EVERY_S)
@@ -195,11 +201,12 @@ class Census:
 
     def _renew(self) -> None:
         now = self.clock.monotonic()
-        if now < self._renew_at or self.stop.is_set():
+        if now < self._renew_at or self._is_lost:
             return
         share = self.claim.renew()
         if share is None:
             log.warning("%s is claimed by another run now; what is left is its work", self.job.name)
+            self._is_lost = True
             self.stop.set()
             return
         self.pacer.share(share)

@@ -67,6 +67,10 @@ class Pacer:
     def share(self, share: float) -> None:
         """Use this part (0 to 1) of the quota from now on; with 0, calls wait."""
         with self._lock:
+            now, old = self._monotonic(), self._share
+            if share > 0 and old > 0:  # what lies ahead was measured at the old rate
+                self._requests_at = now + (self._requests_at - now) * min(1.0, old / share)
+                self._tokens_at = now + (self._tokens_at - now) * min(1.0, old / share)
             self._share = share
 
     def acquire(self, tokens: float, is_stopped: Callable[[], bool]) -> Ticket | None:

@@ -14,6 +14,7 @@ from botocore.stub import Stubber
 
 from chatcensus.answer import Judgement, Reason
 from chatcensus.aws.conversation_store import MAX_ITEM_BYTES, ROOM_BYTES, ConversationStore, item_bytes
+from chatcensus.errors import StoreBusy
 from chatcensus.evaluation import Evaluation
 from chatcensus.mapping import Stored, TableMapping
 from chatcensus.tally import Outcome
@@ -378,19 +379,26 @@ def test_a_false_condition_shows_no_conversation(dynamodb, store, caplog, capfd,
 
 
 @pytest.mark.parametrize(
-    "code", ["ProvisionedThroughputExceededException", "ValidationException", "InternalServerError"]
+    ("code", "error"),
+    [
+        ("ProvisionedThroughputExceededException", StoreBusy),
+        ("InternalServerError", StoreBusy),
+        ("ThrottlingException", StoreBusy),
+        ("ValidationException", ClientError),
+        ("AccessDeniedException", ClientError),
+    ],
 )
-def test_any_other_refusal_is_raised_without_the_conversation(dynamodb, store, code):
+def test_any_other_refusal_is_raised_without_the_conversation(dynamodb, store, code, error):
     _put(dynamodb)
     stored = _one(store)
 
     with Stubber(dynamodb) as stubber:
         stubber.add_client_error("update_item", service_error_code=code)
-        with pytest.raises(ClientError, match=code) as caught:
+        with pytest.raises(error, match=code) as caught:
             store.write(stored, EVALUATION)
 
     assert CANARY not in "".join(traceback.format_exception(caught.value))
-    assert CANARY not in repr(caught.value.response)
+    assert CANARY not in repr(getattr(caught.value, "response", ""))
     assert _stored_evaluation(dynamodb) is None
 
 

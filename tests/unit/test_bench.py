@@ -211,6 +211,6 @@ def test_the_report_names_the_command_and_compares_the_cost_of_client() -> None:
 
 
 def test_every_contender_has_a_name_of_its_own_and_the_engine_is_first() -> None:
-    names = [contender.slug for contender in (*CONTENDERS, BARE)]
+    names = [contender.name for contender in (*CONTENDERS, BARE)]
     assert len(set(names)) == len(names)
     assert CONTENDERS[0] is ENGINE

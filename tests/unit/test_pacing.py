@@ -164,6 +164,18 @@ def test_a_smaller_share_is_kept_at_once_and_none_at_all_waits():
     assert pacer.acquire(1, lambda: next(asked) > 20) is None
 
 
+def test_a_tiny_share_does_not_hold_up_a_task_that_gets_more():
+    time = Time()
+    pacer = Pacer(QUOTA, time.monotonic, time.sleep, lambda _, most: most)
+    pacer.share(1e-6)
+    pacer.acquire(1, never)
+
+    pacer.share(0.25)
+    pacer.acquire(1, never)
+
+    assert time.seconds < 1
+
+
 @pytest.mark.parametrize("refusals", [STORM, STORM + 10])
 def test_in_a_storm_one_call_at_a_time_tries(refusals: int):
     time = Time()

@@ -1,0 +1,53 @@
+"""The promises of docs/reliability.md, read off a simulated world when its faults have stopped."""
+
+from chatcensus.answer import Reason
+from chatcensus.evaluation import ATTRIBUTE
+from tests.sim.world import World, content_hash, label
+
+MOST_ANSWERS = 3
+
+
+def of_the_money(world: World) -> None:
+    """P6, P7 and P9: what was paid has a reason, and never passed the budget."""
+    counts = world.counts
+    extra = (counts.kills + counts.takeovers) * counts.in_flight + counts.late_calls
+    explained = counts.accepted + counts.invalid + counts.lost + counts.overtaken + extra
+    if counts.paid > explained:
+        world.violated("P6", f"{counts.paid} calls were paid, {explained} are explained ({counts})")
+    for (run, process, name, version), calls in world.calls.items():
+        if calls > MOST_ANSWERS:
+            world.violated("P7", f"{name}.{version} got {calls} answers in {run} by {process}")
+    for ledger in world.ledgers:
+        if not ledger.really_paid <= ledger.most_spent <= ledger.max_micro_usd:
+            world.violated(
+                "P9",
+                f"{ledger.run} paid {ledger.really_paid} and says {ledger.most_spent}, its budget is "
+                f"{ledger.max_micro_usd} micro-USD",
+            )
+
+
+def of_the_table(world: World) -> None:
+    """P1 to P4: every live conversation is judged by its present text, or quarantined for what it is."""
+    for name in world.deleted & world.items.keys():
+        world.violated("P3", f"{name} was deleted, and is there")
+    for name, item in world.items.items():
+        version, evaluation = world.versions[name], item.get(ATTRIBUTE)
+        if evaluation is None or evaluation["content_hash"] != content_hash(item):
+            if name not in world.quarantined or name not in world.full:
+                world.violated("P1", f"{name}.{version} is lost")
+        elif evaluation["outcome"] == "evaluated":
+            if {key: evaluation[key] for key in ("category", "inquiry_score")} != label(name, version):
+                world.violated("P4", f"{name}.{version} has a label that no model gave it")
+        elif not _is_of_its_own_making(world, name, version, evaluation["reason"]):
+            world.violated("P2", f"{name}.{version} is quarantined as {evaluation['reason']}")
+
+
+def _is_of_its_own_making(world: World, name: str, version: int, reason: str) -> bool:
+    is_blank = all(turn["content"].isspace() for turn in world.items[name]["turns"])
+    return (name, version, reason) in world.bad_reasons or (is_blank and reason == Reason.EMPTY)
+
+
+def of_a_rerun(world: World, calls: int, writes: int) -> None:
+    """P8: a run over what is done pays nothing and writes nothing."""
+    if calls or writes:
+        world.violated("P8", f"a further run made {calls} calls and {writes} writes")

@@ -1,0 +1,102 @@
+"""Engines with one rule taken out. Each must be caught by the simulation; if it is not, the rule is not tested."""
+
+from contextlib import ExitStack
+from typing import Any
+from unittest.mock import patch
+
+from chatcensus.answer import Judgement, Reason, Reply, read_answer
+from chatcensus.aws.claims import LEASE_S, SegmentClaim
+from chatcensus.census import Census
+from chatcensus.errors import ModelBusy, ReplyLost, StoreBusy
+from chatcensus.pricing import Usage
+from chatcensus.tally import Outcome
+from tests.sim.world import SimLedger, SimModel, SimStore
+
+_ask, _hold, _settle, _write = SimModel.ask, SegmentClaim._hold, SimLedger.settle, SimStore.write
+
+
+def _yes(*_: object) -> bool:
+    return True
+
+
+def _busy_is_an_answer(model: SimModel, *request: Any) -> Reply:
+    try:
+        return _ask(model, *request)
+    except ModelBusy:
+        return Reply("Too many requests", None, Usage(0, 0), "sim")
+
+
+def _sdk_asks_again(model: SimModel, *request: Any) -> Reply:
+    try:
+        return _ask(model, *request)
+    except ReplyLost:
+        return _ask(model, *request)
+
+
+def _other(answer: object, stop_reason: str | None, taxonomy: Any) -> Judgement:
+    verdict = read_answer(answer, stop_reason, taxonomy)
+    return Judgement("other", 1) if isinstance(verdict, Reason) else verdict
+
+
+def _write_once(census: Census, stored: Any, evaluation: Any) -> Outcome:
+    try:
+        return census.store.write(stored, evaluation)
+    except StoreBusy:
+        return Outcome.LEFT_PENDING
+
+
+def _reserve_nothing(ledger: SimLedger, _: int) -> bool:
+    ledger.world.scheduler.step()
+    return ledger.spent < ledger.max_micro_usd
+
+
+def _settle_all(ledger: SimLedger, _: int, paid_micro_usd: int) -> None:
+    _settle(ledger, 0, paid_micro_usd)
+
+
+def _lost_is_free(ledger: SimLedger, reserved: int, paid: int) -> None:
+    _settle(ledger, reserved, 0 if paid == reserved else paid)
+
+
+def _take_any(claim: SegmentClaim, until: int, _: str, values: Any = None) -> bool:
+    return _hold(claim, until, "attribute_not_exists(pk) OR #until >= :any", (values or {}) | {":any": {"N": "0"}})
+
+
+def _renew_or_take(claim: SegmentClaim) -> float | None:
+    return claim._take_share() if claim._claim() else None
+
+
+_STORE = "tests.sim.world.SimStore."
+_CLAIMS = "chatcensus.aws.claims."
+
+# What is put in the place of what, and the seeds within which it has to be caught.
+MUTANTS: dict[str, tuple[int, dict[str, Any]]] = {
+    "unconditional write": (
+        200,
+        {_STORE + name: _yes for name in ("still_exists", "unchanged", "not_yet_judged")},
+    ),
+    "no still_exists": (1000, {_STORE + "still_exists": _yes}),
+    "no unchanged": (500, {_STORE + "unchanged": _yes}),
+    "overwrite allowed": (500, {_STORE + "not_yet_judged": _yes}),
+    "throttle treated as bad data": (100, {"tests.sim.world.SimModel.ask": _busy_is_an_answer}),
+    "invalid answer stored as other": (100, {"chatcensus.asking.read_answer": _other}),
+    "paid answer dropped when the write is throttled": (200, {"chatcensus.census.Census._write": _write_once}),
+    "no claim": (500, {_CLAIMS + "SegmentClaim._hold": _take_any}),
+    "claim without margin": (500, {_CLAIMS + "SKEW_S": 0.0, _CLAIMS + "SegmentClaim.lease_s": LEASE_S}),
+    "renewal takes what was lost": (300, {_CLAIMS + "SegmentClaim.renew": _renew_or_take}),
+    "budget checked after the call": (
+        500,
+        {"tests.sim.world.SimLedger.reserve": _reserve_nothing, "tests.sim.world.SimLedger.settle": _settle_all},
+    ),
+    "a lost reply taken as free": (3000, {"tests.sim.world.SimLedger.settle": _lost_is_free}),
+    "SDK retries left on": (2000, {"tests.sim.world.SimModel.ask": _sdk_asks_again}),
+    "a k of 4": (500, {"chatcensus.asking.MAX_REASKS": 3}),
+}
+
+
+def mutated(name: str) -> ExitStack:
+    """Put the mutant of that name in the place of the engine."""
+    stack = ExitStack()
+    for target, replacement in MUTANTS[name][1].items():
+        stack.enter_context(patch(target, replacement))
+    return stack
