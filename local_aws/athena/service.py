@@ -1,7 +1,8 @@
 """The Athena API over the engine: executions, their states, results and pages."""
 
-from __future__ import contextlib
+from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 from botocore.exceptions import ClientError
 
 from local_aws.athena import ddl
@@ -25,8 +27,6 @@ from local_aws.aws_error import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import duckdb
 
 log = logging.getLogger(__name__)
 MAX_PAGE = 1000
