@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONPATH := $(CURDIR)/plugins
 
 .DEFAULT_GOAL := check
-.PHONY: check help demo test sim lint types up down lock clean
+.PHONY: check help demo test bench sim lint types up down lock clean
 
 check: lint types test ## Lint, types and tests
 
@@ -38,6 +38,11 @@ down: .venv/.ready ## End what `make up` started
 test: .venv/.ready ## All tests
 	@echo "Running the tests ..."
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+CASE ?= requests
+
+bench: .venv/.ready ## Our engine beside what others would write: make bench [CASE=tokens|half|sharing|cost|memory]
+	@PYTHONPATH=plugins:. $(BIN)/python -m bench.run --install --case $(CASE) $(ARGS)
 
 SEEDS ?= 10000
 

@@ -1,0 +1,80 @@
+"""LiteLLM's router with the quota as its rpm and tpm; it counts calendar minutes, so it runs at scale 1."""
+
+from bench.clients.exchange import Exchange
+
+exchange = Exchange(
+    lambda parser: (
+        parser.add_argument("--requests-per-minute", type=float, default=1000),
+        parser.add_argument("--tokens-per-minute", type=float, default=2_000_000),
+    )
+)
+
+import asyncio  # noqa: E402  after time is scaled
+import json  # noqa: E402
+import logging  # noqa: E402
+from typing import Any  # noqa: E402
+
+import litellm  # noqa: E402
+import litellm.responses.mcp.chat_completions_handler  # noqa: E402  the first call would import it
+from litellm import Router  # noqa: E402
+
+litellm.suppress_debug_info = True
+for name in ("LiteLLM", "LiteLLM Router"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)
+spec = exchange.request["tool_config"]["tools"][0]["toolSpec"]
+tool = {
+    "type": "function",
+    "function": {
+        "name": spec["name"],
+        "description": spec["description"],
+        "parameters": spec["inputSchema"]["json"],
+    },
+}
+router = Router(
+    model_list=[
+        {
+            "model_name": "judge",
+            "litellm_params": {
+                "model": f"bedrock/converse/{exchange.request['model_id']}",
+                "aws_bedrock_runtime_endpoint": exchange.url,
+                "rpm": int(exchange.options.requests_per_minute * exchange.options.scale),
+                "tpm": int(exchange.options.tokens_per_minute * exchange.options.scale),
+            },
+        }
+    ],
+    num_retries=5,
+    routing_strategy="usage-based-routing-v2",
+    disable_cooldowns=True,  # with its cool-downs, one 429 stops the only deployment: 29 % of the rate was used
+)
+
+
+async def judge(record: dict[str, Any], slots: asyncio.Semaphore) -> None:
+    """Ask about one conversation."""
+    messages = [
+        {"role": "system", "content": exchange.request["instructions"]},
+        {"role": "user", "content": record["message"]},
+    ]
+    choice = {"type": "function", "function": {"name": spec["name"]}}
+    async with slots:
+        try:
+            response = await router.acompletion(
+                model="judge", messages=messages, max_tokens=exchange.request["max_tokens"], tools=[tool],
+                tool_choice=choice,
+            )  # fmt: skip
+            calls = response.choices[0].message.tool_calls
+            answer = json.loads(calls[0].function.arguments) if calls else None
+        except Exception as error:  # noqa: BLE001  counted as what it is: lost
+            exchange.outcome(record["id"], "error", type(error).__name__)
+        else:
+            exchange.judged(record["id"], answer)
+
+
+async def main() -> None:
+    """Ask about all, so many at a time."""
+    slots = asyncio.Semaphore(exchange.workers)
+    await asyncio.gather(*(judge(record, slots) for record in exchange.records()))
+
+
+exchange.ready()
+asyncio.run(main())
+exchange.done()
