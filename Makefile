@@ -37,7 +37,7 @@ down: .venv/.ready ## End what `make up` started
 
 test: .venv/.ready ## All tests
 	@echo "Running the tests ..."
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 CASE ?= requests
 

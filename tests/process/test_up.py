@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from demo.__main__ import NO_QUOTA
 from demo.airflow_api import AirflowApi
 from demo.airflow_home import REPOSITORY, admin_password
 from demo.generator import shipped_conversations
@@ -98,7 +99,7 @@ def test_a_taken_port_is_a_clear_error_and_starts_nothing(tmp_path: Path) -> Non
 def _run_dag(api: AirflowApi) -> dict[str, Any]:
     """Trigger the DAG as the UI's button does without a date, and return what the UI would show of the run."""
     runs = f"/api/v2/dags/{DAG_ID}/dagRuns"
-    run_id = api.post(runs, {"logical_date": None})["dag_run_id"]
+    run_id = api.post(runs, {"logical_date": None, "conf": NO_QUOTA})["dag_run_id"]
     deadline = time.monotonic() + RUN_PATIENCE_S
     tick = threading.Event()
     while api.get(f"{runs}/{run_id}")["state"] in {"queued", "running"} and time.monotonic() < deadline:
