@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -105,7 +106,7 @@ class Job:
     in_flight: int
     expected: int = 0
 
-    @property
+    @cached_property
     def prompt_version(self) -> str:
         """The version of the instructions."""
         return prompt_version(self.instructions)

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 # Tool calls and system prompts say nothing about how the person asked.
 SPOKEN_ROLES = ("user", "assistant")
@@ -36,7 +37,7 @@ class Conversation:
     user: str | None = None
     created_at: datetime | None = None
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """32 hex digits of the sha256 of roles and texts; another text, another hash."""
         content = json.dumps([[turn.role, turn.text] for turn in self.turns], ensure_ascii=True, separators=(",", ":"))
