@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import records, table
 from bench.cases import UNLIMITED, Case
-from bench.contenders import Contender
+from bench.contenders import ENGINE, Contender
 from bench.environments import LOCAL, ROOT, python
 from bench.stand_in import Behaviour
 
@@ -53,10 +53,11 @@ def measure(contender: Contender, case: Case, count: int, scale: float, seed: in
             command += [f"--requests-per-minute={behaviour.requests_per_minute}"]
             command += [f"--tokens-per-minute={behaviour.tokens_per_minute}"]
         commands = [[*command, "--records", str(path), "--out", str(_outcomes(path))] for path in paths]
-        if len(paths) > 1:
-            claims = stack.enter_context(control_table())
-            shared = [["--claims", claims, "--segment", f"{index}/{len(paths)}"] for index in range(len(paths))]
-            commands = [command + own for command, own in zip(commands, shared, strict=True)]
+        if contender is ENGINE:
+            shared = ["--control-table", stack.enter_context(control_table())]
+            commands = [
+                [*command, *shared, "--segment", f"{index}/{len(paths)}"] for index, command in enumerate(commands)
+            ]
         ends = _run_all(commands, wall_limit_s)
         with urllib.request.urlopen(f"{url}/stats") as answer:  # noqa: S310  our own stand-in
             stats = json.load(answer)
@@ -89,7 +90,7 @@ def stand_in(behaviour: Behaviour) -> Iterator[str]:
 
 @contextmanager
 def control_table() -> Iterator[str]:
-    """Run a DynamoDB in memory with the control table, through which several processes share the quota."""
+    """Run a DynamoDB in memory with the control table, through which the tasks of the engine share quota and budget."""
     with _program([sys.executable, "-m", "bench.control_table"]) as port:
         yield f"http://127.0.0.1:{port}"
 

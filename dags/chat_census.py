@@ -30,6 +30,7 @@ from chatcensus.operators.export import ExportTableOperator
 from chatcensus.operators.plan import PlanSegmentsOperator
 from chatcensus.operators.publish import PublishSummariesOperator
 from chatcensus.operators.register import RegisterSnapshotOperator
+from chatcensus.operators.retries import RETRY_POLICY
 from chatcensus.operators.settle import SettleRunOperator
 from chatcensus.operators.summarise import SummariseTableOperator
 from chatcensus.taxonomy import Taxonomy
@@ -49,6 +50,7 @@ ATHENA = {"database": "{{ var.value.chatcensus_database }}", "workgroup": "{{ va
 QUOTA = {name: f"{{{{ params.{name} }}}}" for name in ("requests_per_minute", "tokens_per_minute")}
 PARAMS = {
     "max_usd": Param(5, type="number", minimum=0, description="Budget in USD; at it, the rest stays pending"),
+    "max_conversations": Param(0, type="integer", minimum=0, description="Ask about so many at most; 0: about all"),
     "conversations_per_segment": Param(
         5000, type="integer", minimum=1, maximum=100_000, description="Conversations for one mapped classify task"
     ),
@@ -57,9 +59,7 @@ PARAMS = {
         800, type="number", exclusiveMinimum=0, description="Requests a minute for all runs together: 80 % of the quota"
     ),
     "tokens_per_minute": Param(1_600_000, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"),
-    "max_rejection_percent": Param(
-        5, type="number", minimum=0, maximum=100, description="Fail when more of the answers than this were useless"
-    ),
+    "max_rejection_percent": Param(5, type="number", minimum=0, maximum=100, description="Fail over so many useless"),
 }
 
 
@@ -71,7 +71,7 @@ PARAMS = {
     template_searchpath=[str(INCLUDE)],
     user_defined_macros={"taxonomy": read_yaml(TAXONOMY, Taxonomy), "timezone": TIMEZONE},
     user_defined_filters={"sql_string": sql_string},
-    default_args={"owner": "chatcensus", "retries": 2, "retry_delay": timedelta(minutes=5)},
+    default_args={"owner": "chatcensus", "retries": 2, "retry_policy": RETRY_POLICY},
     params=PARAMS,
     tags=["chatcensus"],
     doc_md=__doc__,
@@ -84,9 +84,9 @@ def chat_census():
     classify = ClassifySegmentOperator.partial(
         task_id="classify", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
         instructions=INSTRUCTIONS, taxonomy=TAXONOMY,
-        max_usd="{{ params.max_usd }}", in_flight="{{ params.in_flight }}", quota=QUOTA,
-        max_active_tis_per_dagrun=4, execution_timeout=timedelta(hours=6),
-        map_index_template="{{ task.segment['name'] }}",
+        max_usd="{{ params.max_usd }}", max_conversations="{{ params.max_conversations }}",
+        in_flight="{{ params.in_flight }}", quota=QUOTA, execution_timeout=timedelta(hours=6),
+        max_active_tis_per_dagrun=4, map_index_template="{{ task.segment['name'] }}",
     ).expand(segment=plan.output)
     settle = SettleRunOperator(
         task_id="settle", segments=plan.output, tallies=classify.output, control_table=CONTROL_TABLE,

@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from typing import Any
 
 from chatcensus.answer import Reason, Reply
 from chatcensus.census import Census, Job
+from chatcensus.conversation import Conversation
 from chatcensus.evaluation import ATTRIBUTE, Evaluation, stored_key
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
@@ -53,6 +54,7 @@ class FakeStore:
 
     def __init__(self, items: list[dict[str, Any]], mapping: TableMapping = MAPPING, full: Sequence[str] = ()) -> None:
         self.mapping, self.full, self.written = mapping, full, 0
+        self.hash_when_written: dict[str, str] = {}
         self.items = {item[mapping.partition_key]: item for item in items}
         self._lock = threading.Lock()
 
@@ -71,6 +73,7 @@ class FakeStore:
             if stored_key(item) == evaluation.key:
                 return Outcome.ALREADY_EVALUATED
             item[ATTRIBUTE] = evaluation.attribute()
+            self.hash_when_written[item[self.mapping.partition_key]] = self.mapping.conversation(item).content_hash
             self.written += 1
             return Outcome.EVALUATED
 
@@ -111,9 +114,11 @@ class FakeModel:
 class FakeLedger:
     """The spend of a run in memory, and the most it ever was."""
 
-    def __init__(self, max_micro_usd: int = 10**9) -> None:
+    def __init__(self, max_micro_usd: int = 10**9, max_conversations: int = 10**9) -> None:
         self.max_micro_usd, self.spent, self.most_spent = max_micro_usd, 0, 0
+        self.max_conversations, self.begun = max_conversations, 0
         self.quarantined: dict[str, Reason] = {}
+        self.calls: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     def reserve(self, micro_usd: int) -> bool:
@@ -127,6 +132,17 @@ class FakeLedger:
     def settle(self, reserved_micro_usd: int, paid_micro_usd: int) -> None:
         with self._lock:
             self.spent += paid_micro_usd - reserved_micro_usd
+
+    def admit(self) -> bool:
+        with self._lock:
+            is_free = self.begun < self.max_conversations
+            self.begun += is_free
+            return is_free
+
+    def add_calls(self, conversation: Conversation, calls: int) -> int:
+        with self._lock:
+            self.calls[conversation.conversation_id, conversation.content_hash] += calls
+            return self.calls[conversation.conversation_id, conversation.content_hash]
 
     def quarantine(self, conversation_id: str, reason: Reason) -> bool:
         is_new = conversation_id not in self.quarantined
@@ -142,9 +158,10 @@ class FakeClaim:
     def __init__(self, *shares: float | None) -> None:
         self.shares, self.renewals = deque(shares or (1.0,)), 0
 
-    def renew(self) -> float | None:
+    def renew(self, most: float) -> float | None:
         self.renewals += 1
-        return self.shares.popleft() if len(self.shares) > 1 else self.shares[0]
+        share = self.shares.popleft() if len(self.shares) > 1 else self.shares[0]
+        return None if share is None else min(share, most)
 
 
 class FakeClock:

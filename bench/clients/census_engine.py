@@ -1,8 +1,4 @@
-"""
-Our engine, as the classify task builds it, over conversations in a file and a ledger in memory.
-
-`--claims URL` shares the quota through the control table there, as mapped tasks do; without it the whole quota is ours.
-"""
+"""Our engine, as the classify task builds it, over conversations in a file; claims and ledger in a control table."""
 
 from bench.clients.exchange import Exchange
 
@@ -10,22 +6,25 @@ exchange = Exchange(
     lambda parser: (
         parser.add_argument("--requests-per-minute", type=float, default=1000),
         parser.add_argument("--tokens-per-minute", type=float, default=2_000_000),
-        parser.add_argument("--claims", help="endpoint of a DynamoDB with the table chatcensus-control"),
+        parser.add_argument("--control-table", required=True, help="endpoint of a DynamoDB with chatcensus-control"),
         parser.add_argument("--segment", default="0/1"),
     )
 )
 
-import threading  # noqa: E402  after time is scaled
-import time  # noqa: E402
+import time  # noqa: E402  after time is scaled
 from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import boto3  # noqa: E402
+from botocore.config import Config  # noqa: E402
 
-from chatcensus.answer import Judgement, Reason  # noqa: E402
-from chatcensus.aws.bedrock import BedrockJudge, client_config  # noqa: E402
+from bench.control_table import CONTROL_TABLE  # noqa: E402
+from chatcensus.answer import Judgement  # noqa: E402
+from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config  # noqa: E402
 from chatcensus.aws.claims import SegmentClaim  # noqa: E402
+from chatcensus.aws.deadline import set_deadline  # noqa: E402
+from chatcensus.aws.ledger import Ledger  # noqa: E402
 from chatcensus.census import Census, Job  # noqa: E402
 from chatcensus.evaluation import Evaluation  # noqa: E402
 from chatcensus.include import read_yaml  # noqa: E402
@@ -54,48 +53,16 @@ class FileStore:
         return Outcome.EVALUATED
 
 
-class MemoryLedger:
-    """The spend of the run, without a limit."""
-
-    def __init__(self) -> None:
-        self._spent, self._lock = 0, threading.Lock()
-
-    def reserve(self, micro_usd: int) -> bool:
-        """Count a reservation."""
-        with self._lock:
-            self._spent += micro_usd
-        return True
-
-    def settle(self, reserved_micro_usd: int, paid_micro_usd: int) -> None:
-        """Put what was paid in its place."""
-        with self._lock:
-            self._spent += paid_micro_usd - reserved_micro_usd
-
-    def quarantine(self, conversation_id: str, reason: Reason) -> bool:
-        """Not needed: every item of the file has room."""
-        raise NotImplementedError(f"{conversation_id} has room, and was quarantined as {reason}")
+def dynamodb(**config: Any) -> Any:
+    """Return a client of the DynamoDB that holds the control table."""
+    return boto3.client("dynamodb", endpoint_url=exchange.options.control_table, config=Config(**config))
 
 
-class WholeClaim:
-    """The whole quota, for as long as it takes."""
-
-    lease_s = 1e9
-
-    def renew(self) -> float:
-        """Return all of it."""
-        return 1.0
-
-    def release(self) -> None:
-        """Nothing to give back."""
-
-
-def build_claim() -> WholeClaim | SegmentClaim:
-    """Return the claim: of one task among several, or of the only one."""
-    if not exchange.options.claims:
-        return WholeClaim()
+def build_claim() -> SegmentClaim:
+    """Return the claim of this task on its segment, which it has."""
     claim = SegmentClaim(
-        boto3.client("dynamodb", endpoint_url=exchange.options.claims),
-        "chatcensus-control",
+        dynamodb(),
+        CONTROL_TABLE,
         "bench",
         exchange.options.segment,
         exchange.request["model_id"],
@@ -106,7 +73,7 @@ def build_claim() -> WholeClaim | SegmentClaim:
     return claim
 
 
-def build_census(claim: Any) -> Census:
+def build_census(claim: SegmentClaim) -> Census:
     """Return the engine; the one place to change when its constructor does."""
     taxonomy = read_yaml(INCLUDE / "prompts/taxonomy.yaml", Taxonomy)
     model_id = exchange.request["model_id"]
@@ -125,8 +92,10 @@ def build_census(claim: Any) -> Census:
         in_flight=exchange.workers,
     )
     client = boto3.client("bedrock-runtime", endpoint_url=exchange.url, config=client_config(exchange.workers))
-    judge = BedrockJudge(client, model_id, model, taxonomy)
-    return Census(job, FileStore(), judge, MemoryLedger(), claim)
+    judge = BedrockJudge(set_deadline(client, "Converse", CALL_DEADLINE_S), model_id, model, taxonomy)
+    once = dynamodb(retries={"total_max_attempts": 1}, max_pool_connections=100)
+    ledger = Ledger(dynamodb(max_pool_connections=100), CONTROL_TABLE, "bench", max_micro_usd=10**12, once=once)
+    return Census(job, FileStore(), judge, ledger, claim)
 
 
 claim = build_claim()

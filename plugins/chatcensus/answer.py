@@ -29,6 +29,7 @@ class Reason(StrEnum):
     UNKNOWN_CATEGORY = "unknown_category"
     SCORE_OUT_OF_RANGE = "score_out_of_range"
     TOO_LARGE = "too_large"
+    UNANSWERED = "unanswered"
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,33 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from chatcensus.answer import Judgement, Reason, Reply, read_answer
-from chatcensus.conversation import MAX_TRANSCRIPT_TOKENS, Conversation, estimated_tokens, transcript
-from chatcensus.errors import FeatureRefused, ModelBusy, QuotaExhausted, ReplyLost, RequestRefused, SetupError
+from chatcensus.conversation import MAX_TRANSCRIPT_TOKENS, Conversation, Transcript, estimated_tokens, transcript
+from chatcensus.errors import (
+    FeatureRefused,
+    ModelBusy,
+    QuotaExhausted,
+    ReplyLost,
+    RequestRefused,
+    SetupError,
+    Throttled,
+)
 from chatcensus.model_catalog import Model, OutputMode
 from chatcensus.pacing import Pacer, Ticket
 from chatcensus.pricing import Usage, cost_micro_usd
 from chatcensus.prompt import user_message
+from chatcensus.purse import Budget, Purse
 from chatcensus.taxonomy import Taxonomy
 
 log = logging.getLogger(__name__)
 
 MAX_REASKS = 2
-# A conversation that a busy model or a lost reply has kept for so long waits for the next run.
+# Calls about one conversation, answered or lost: in a run, and in its life before it is given up.
+MAX_CALLS, MAX_CALLS_IN_LIFE = 3, 6
+# Lost replies may have been paid: they are asked again within this part of what the model answers, and a few besides.
+REPEATED_PART, FEW_REPEATS = 0.1, 10
+# Only where the model answers at least so many others for each reply it loses does a loss say something of the text.
+ANSWERS_PER_LOSS = 20
+# A conversation that a busy model has kept for so long waits for the next run.
 PATIENCE_S, BUSY_BASE_S, BUSY_CAP_S = 600.0, 1.0, 20.0
 
 
@@ -30,17 +45,20 @@ class Judge(Protocol):
     """The model."""
 
     def ask(self, instructions: str, message: str, mode: OutputMode, max_tokens: int) -> Reply:
-        """Make one paid call. Errors: those of `errors.py` that name a model, a reply, a request or a quota."""
+        """Make one paid call. Errors: those of `errors.py` that speak of a call, a reply, a request or a quota."""
 
 
-class Budget(Protocol):
-    """The money of the run, shared by all its segments."""
+class Ledger(Budget, Protocol):
+    """What all tasks of a run share, and what is known of a conversation from earlier runs."""
 
-    def reserve(self, micro_usd: int) -> bool:
-        """Reserve *micro_usd* of the run's budget; False when it is not there."""
+    def admit(self) -> bool:
+        """Count one more conversation that is asked about; False when the run has had as many as it may."""
 
-    def settle(self, reserved_micro_usd: int, paid_micro_usd: int) -> None:
-        """Put what was really paid in the place of what was reserved."""
+    def add_calls(self, conversation: Conversation, calls: int) -> int:
+        """Add calls that came to nothing to those of earlier runs about the same text; return how many it has had."""
+
+    def quarantine(self, conversation_id: str, reason: Reason) -> bool:
+        """Remember a conversation whose item has no room for an evaluation; False when that is known already."""
 
 
 @dataclass
@@ -67,6 +85,11 @@ class Bill:
     answered_by: str = ""
     is_clipped: bool = False
 
+    @property
+    def calls(self) -> int:
+        """How many calls it took, answered or lost."""
+        return self.attempts + self.possibly_paid
+
 
 class Asker:
     """Asks one model by one set of instructions; used by all calls of a segment at the same time."""
@@ -74,7 +97,7 @@ class Asker:
     def __init__(
         self,
         judge: Judge,
-        budget: Budget,
+        ledger: Ledger,
         pacer: Pacer,
         model: Model,
         instructions: str,
@@ -82,109 +105,147 @@ class Asker:
         clock: Clock,
         is_stopped: Callable[[], bool],
     ) -> None:
-        self.judge, self.budget, self.pacer, self.model, self.clock = judge, budget, pacer, model, clock
+        self.judge, self.ledger, self.pacer, self.model, self.clock = judge, ledger, pacer, model, clock
         self.instructions, self.taxonomy, self.is_stopped = instructions, taxonomy, is_stopped
+        self.purse = Purse(ledger, clock.sleep)
         self.is_spent = False
-        self._modes, self._dropping = list(model.output_modes), threading.Lock()
+        self._modes, self._lock = list(model.output_modes), threading.Lock()
+        self._answered = self._lost = self._repeated = 0
         self._price = model.price(clock.now().date())
         self._instruction_tokens = estimated_tokens(instructions)
+        self._instruction_bytes = len(instructions.encode())
 
     def verdict(self, conversation: Conversation, bill: Bill) -> Judgement | Reason | None:
         """
         Return what the model says of *conversation*, or why it cannot be judged; None leaves it pending.
 
         An invalid answer is asked again at most twice, the second time in the model's next output mode.
-        Errors: SetupError when no call can succeed.
+        Errors: SetupError when no call can succeed, ModelBusy when the model has answered nobody for PATIENCE_S.
         """
+        shown = transcript(conversation.turns)
+        if shown.is_blank:
+            return Reason.EMPTY
+        if not self.ledger.admit():
+            self._end_of("the run has had its conversations")
+            return None
+        verdict, rejected = self._asked(conversation, shown, bill)
+        if verdict is None and bill.possibly_paid:
+            return self._given_up(conversation, rejected, bill)
+        return verdict
+
+    def _asked(
+        self, conversation: Conversation, shown: Transcript, bill: Bill
+    ) -> tuple[Judgement | Reason | None, list[Reason]]:
+        """Return the verdict, and why answers before it were rejected."""
         max_tokens, max_input_tokens = self.model.max_tokens, MAX_TRANSCRIPT_TOKENS
         rejected: list[Reason] = []
         while True:
             mode = self._modes[-1 if len(rejected) == MAX_REASKS else 0]
-            shown = transcript(conversation.turns, max_input_tokens)
             bill.is_clipped = shown.is_clipped
             message = user_message(shown, self.clock.nonce(), mode, rejected)
             try:
                 reply = self._paid_call(message, mode, max_tokens, bill)
             except RequestRefused:
                 if max_input_tokens < MAX_TRANSCRIPT_TOKENS:
-                    return Reason.TOO_LARGE
+                    return Reason.TOO_LARGE, rejected
                 max_input_tokens //= 4
+                shown = transcript(conversation.turns, max_input_tokens)
                 continue
             except FeatureRefused as refused:
                 self._drop(mode, refused)
                 continue
             if reply is None:
-                return None
+                return None, rejected
             verdict = read_answer(reply.answer, reply.stop_reason, self.taxonomy)
             if verdict is Reason.EMPTY and not (reply.stop_reason or "").startswith("malformed_"):
-                return Reason.REFUSED  # no answer to somebody who said something; `empty` is who said nothing
+                verdict = Reason.REFUSED  # no answer to somebody who said something; `empty` is who said nothing
             if isinstance(verdict, Judgement) or verdict is Reason.REFUSED:
-                return verdict  # the same text would be refused again
+                return verdict, rejected  # the same text would be refused again
             if len(rejected) == MAX_REASKS or rejected[-1:] == [verdict] == [Reason.TRUNCATED]:
-                return verdict
+                return verdict, rejected
             if reply.stop_reason == "model_context_window_exceeded":
                 max_input_tokens //= 4
+                shown = transcript(conversation.turns, max_input_tokens)
             elif verdict is Reason.TRUNCATED:
                 max_tokens *= 2
             rejected.append(verdict)
 
+    def _given_up(self, conversation: Conversation, rejected: list[Reason], bill: Bill) -> Reason | None:
+        """Give up on a text whose replies are lost in run after run while those of the others are not."""
+        calls = self.ledger.add_calls(conversation, bill.calls)
+        with self._lock:
+            others_lost = self._lost - bill.possibly_paid
+            is_healthy = self._answered >= ANSWERS_PER_LOSS * max(1, others_lost)
+        if calls < MAX_CALLS_IN_LIFE or not is_healthy:
+            return None
+        return rejected[-1] if rejected else Reason.UNANSWERED
+
     def _paid_call(self, message: str, mode: OutputMode, max_tokens: int, bill: Bill) -> Reply | None:
-        """Make one call within quota and budget, again while the model is busy; None when this run cannot have it."""
+        """Make one call within budget and quota, again while the model is busy; None when this run cannot have it."""
         tokens = self.pacer.quota.tokens(self._instruction_tokens + estimated_tokens(message), max_tokens)
+        most_micro_usd = self._most_micro_usd(message, max_tokens)
         deadline, busy = self.clock.monotonic() + PATIENCE_S, 0
-        while self.clock.monotonic() < deadline and not self.is_spent:
-            ticket = self.pacer.acquire(tokens, self.is_stopped)
-            if ticket is None:
+        while self.clock.monotonic() < deadline:
+            if self.is_spent or bill.calls >= MAX_CALLS:
                 return None
+            if not self.purse.reserve(most_micro_usd):
+                self._end_of("the run's budget is used up")
+                return None
+            paid_micro_usd, pause_s = 0, 0.0
             try:
-                return self._budgeted_call(message, mode, max_tokens, bill, ticket)
-            except ModelBusy:
+                ticket = self.pacer.acquire(tokens, self.is_stopped)
+                if ticket is None:
+                    return None
+                reply = self._call(message, mode, max_tokens, ticket)
+                paid_micro_usd = self._charge(reply, bill)
+            except (Throttled, ModelBusy):
                 bill.throttled += 1
                 busy += 1
-                self.clock.sleep(self.clock.uniform(0, min(BUSY_CAP_S, BUSY_BASE_S * 2.0**busy)))
+                pause_s = self.clock.uniform(0, min(BUSY_CAP_S, BUSY_BASE_S * 2.0**busy))
             except ReplyLost:
+                paid_micro_usd = most_micro_usd  # taken as paid until the bill says otherwise: the budget must hold
                 bill.possibly_paid += 1
-                if bill.possibly_paid > 1:
+                if not self._may_repeat(bill):
                     return None
             except QuotaExhausted as exhausted:
-                log.warning("%s; what is left stays pending for the next run", exhausted)
-                self.is_spent = True
+                self._end_of(str(exhausted))
+                return None
+            else:
+                return reply
+            finally:
+                self.purse.settle(most_micro_usd, paid_micro_usd)
+            if pause_s:
+                self.clock.sleep(pause_s)
+        if self.pacer.silent_s() >= PATIENCE_S:
+            raise ModelBusy(f"the model has answered no call for {PATIENCE_S:.0f} s: this task goes on in its next try")
         return None
 
-    def _budgeted_call(
-        self, message: str, mode: OutputMode, max_tokens: int, bill: Bill, ticket: Ticket
-    ) -> Reply | None:
-        # A token is at least a byte, and a cached prefix is dear to write: never less than the bill, whatever the text.
-        most_tokens = len(self.instructions.encode()) + len(message.encode())
-        usages = Usage(most_tokens, max_tokens), Usage(cache_write_tokens=most_tokens, output_tokens=max_tokens)
-        worst = max(cost_micro_usd(usage, self._price) for usage in usages)
-        if not self.budget.reserve(worst):
-            log.info("the run's budget is used up; what is left stays pending for the next run")
-            self.is_spent = True
-            self.pacer.lost()
-            return None
-        paid = 0
+    def _call(self, message: str, mode: OutputMode, max_tokens: int, ticket: Ticket) -> Reply:
+        """Make the call, and tell the pacer how it ended."""
         try:
             reply = self.judge.ask(self.instructions, message, mode, max_tokens)
-            paid = self._charge(reply, bill)
-        except ModelBusy:
+        except Throttled:
             self.pacer.refused(ticket)
             raise
+        except ModelBusy:
+            self.pacer.unavailable(ticket)
+            raise
         except ReplyLost:
-            paid = worst  # taken as paid until the bill says otherwise: the budget must hold
             self.pacer.lost()
             raise
         except BaseException:
-            self.pacer.lost()
+            self.pacer.unused(ticket)
             raise
-        else:
-            quota, usage = self.pacer.quota, reply.usage
-            self.pacer.accepted(
-                ticket, quota.tokens(usage.input_tokens + usage.cache_write_tokens, usage.output_tokens)
-            )
-        finally:
-            self.budget.settle(worst, paid)
+        usage = reply.usage
+        used_tokens = self.pacer.quota.tokens(usage.input_tokens + usage.cache_write_tokens, usage.output_tokens)
+        self.pacer.accepted(ticket, used_tokens)
         return reply
+
+    def _most_micro_usd(self, message: str, max_tokens: int) -> int:
+        """Return the most that a call can cost: a token is at least a byte, and a cached prefix is dear to write."""
+        tokens = self._instruction_bytes + len(message.encode())
+        usages = Usage(tokens, max_tokens), Usage(cache_write_tokens=tokens, output_tokens=max_tokens)
+        return max(cost_micro_usd(usage, self._price) for usage in usages)
 
     def _charge(self, reply: Reply, bill: Bill) -> int:
         paid = cost_micro_usd(reply.usage, self._price)
@@ -193,11 +254,28 @@ class Asker:
         bill.output_tokens += reply.usage.output_tokens
         bill.cost_micro_usd += paid
         bill.answered_by = reply.answered_by
+        with self._lock:
+            self._answered += 1
         return paid
+
+    def _may_repeat(self, bill: Bill) -> bool:
+        """Count a lost reply; True when the call may be made once more, though it may have been paid."""
+        with self._lock:
+            self._lost += 1
+            may = bill.possibly_paid == 1 and self._repeated < FEW_REPEATS + REPEATED_PART * self._answered
+            self._repeated += may
+        return may
+
+    def _end_of(self, what: str) -> None:
+        """Begin nothing new in this run; the first of all calls to find out says why."""
+        with self._lock:
+            is_news, self.is_spent = not self.is_spent, True
+        if is_news:
+            log.warning("%s; what is left stays pending for the next run", what)
 
     def _drop(self, mode: OutputMode, refused: FeatureRefused) -> None:
         """Stop using an output mode that this model or account does not take."""
-        with self._dropping:
+        with self._lock:
             left = [other for other in self._modes if other != mode]
             is_new, self._modes = left != self._modes, left or self._modes
         if not left:

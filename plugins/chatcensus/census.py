@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.asking import Asker, Bill, Budget, Clock, Judge
-from chatcensus.conversation import Conversation, transcript
+from chatcensus.asking import Asker, Bill, Clock, Judge, Ledger
+from chatcensus.conversation import Conversation
 from chatcensus.errors import NoRoom, StoreBusy
 from chatcensus.evaluation import Evaluation, evaluation_key, is_of_this_text, pseudonym
 from chatcensus.interval import Window
@@ -30,7 +30,9 @@ from chatcensus.taxonomy import Taxonomy
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 10.0
-RENEW_EVERY_S = 3.0
+RENEW_EVERY_S = 1.0
+# When nothing is left to read, a task keeps the part of the quota that begins what it still has in so many seconds.
+LAST_CALLS_S, LEAST_SHARE = 5.0, 0.01
 # A paid answer is held so long for its write; the table would have to be away for longer to lose it.
 HOLD_S, HOLD_PAUSE_S, HOLD_PAUSE_CAP_S = 1800.0, 0.2, 20.0
 
@@ -49,20 +51,13 @@ class Store(Protocol):
         """
 
 
-class Ledger(Budget, Protocol):
-    """The spend of the run, and the quarantine of what has no room for an evaluation."""
-
-    def quarantine(self, conversation_id: str, reason: Reason) -> bool:
-        """Remember a conversation whose item has no room for an evaluation; False when that is known already."""
-
-
 class Claim(Protocol):
     """The right to work on the segment, and this task's share of the account's quota; both end unless renewed."""
 
     lease_s: float
 
-    def renew(self) -> float | None:
-        """Extend both; return the share (0 to 1; 0: wait), or None when somebody else has the segment now."""
+    def renew(self, most: float) -> float | None:
+        """Extend both; return the share (0 to *most*; 0: wait), or None when somebody else has the segment now."""
 
 
 class Crew(Protocol):
@@ -141,7 +136,7 @@ class Census:
         self.stop = threading.Event()
         self.tally = Tally()
         self._leased_until = self._renew_at = -1.0
-        self._is_lost = False
+        self._is_lost, self._most = False, 1.0
 
     def run(self) -> Tally:
         """
@@ -181,6 +176,7 @@ class Census:
                         yield from self._finished(crew, running)
                     running.add(crew.submit(self._judge, stored, conversation))
                 while running:
+                    self._most = min(1.0, max(LEAST_SHARE, self.pacer.part_for(len(running), LAST_CALLS_S)))
                     yield from self._finished(crew, running)
             finally:
                 self.stop.set()  # an error ends the calls that have not begun
@@ -188,6 +184,7 @@ class Census:
                     running -= crew.first_done(running, RENEW_EVERY_S)
                     with contextlib.suppress(Exception):  # what went wrong first is what is told
                         self._renew()
+                self.asker.purse.close()
 
     def _finished(self, crew: Crew, running: set[Future[_Ended]]) -> Iterator[_Ended]:
         done = crew.first_done(running, RENEW_EVERY_S)
@@ -204,7 +201,7 @@ class Census:
         now = self.clock.monotonic()
         if now < self._renew_at or self._is_lost:
             return
-        share = self.claim.renew()
+        share = self.claim.renew(self._most)
         if share is None:
             log.warning("%s is claimed by another run now; what is left is its work", self.job.name)
             self._is_lost = True
@@ -217,8 +214,7 @@ class Census:
         bill = Bill()
         if not stored.has_room:
             return self._without_room(conversation, bill)
-        is_blank = transcript(conversation.turns).is_blank
-        verdict = Reason.EMPTY if is_blank else self.asker.verdict(conversation, bill)
+        verdict = self.asker.verdict(conversation, bill)
         if verdict is None:
             return _Ended(Outcome.LEFT_PENDING, bill)
         try:

@@ -2,7 +2,8 @@
 The errors of the census; a model's answer is never one of them.
 
 ChatCensusError
-├─ ModelBusy           refused before work was done: not billed, may be asked again later
+├─ Throttled           refused for lack of quota: not billed, may be asked again more slowly
+├─ ModelBusy           cannot take a call now: not billed, may be asked again later
 ├─ ReplyLost           sent, and no answer came back: possibly billed
 ├─ FeatureRefused      this model or account does not take one feature of the request: drop it for the run
 ├─ RequestRefused      this one conversation cannot be sent as it is: clip harder, or quarantine
@@ -20,8 +21,12 @@ class ChatCensusError(Exception):
     """Something the census cannot go on with; the message says what, which, and what to do."""
 
 
+class Throttled(ChatCensusError):
+    """The quota of this minute is used, by us or by others (429): nothing was billed."""
+
+
 class ModelBusy(ChatCensusError):
-    """The model refused before it worked (429, 503, no connection): nothing was billed."""
+    """The model cannot work now (503, not ready, no connection): nothing was billed."""
 
 
 class ReplyLost(ChatCensusError):

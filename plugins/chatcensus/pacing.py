@@ -17,7 +17,7 @@ HEADROOM = 1 - CATCH_UP_S / 60
 # A refusal cuts the rate to the part that was accepted lately; then it rises again, so that freed quota is found.
 KEPT, LEAST_KEPT, LEAST_RATE, RISE_PER_S, STEADY_S = 0.98, 0.5, 0.02, 0.01, 10.0
 FEW = 20
-# So many refusals without one acceptance are a storm: then one call at a time tries, after a pause with full jitter.
+# So many failures without one answer are a storm: then one call at a time tries, after a pause with full jitter.
 STORM, FIRST_PAUSE_S, LONGEST_PAUSE_S = 5, 1.0, 20.0
 _LOOK_AGAIN_S = 0.5
 
@@ -61,8 +61,9 @@ class Pacer:
         self._lock = threading.Lock()
         self._share = self._cut = self._steady_cut = 1.0
         self._requests_at = self._tokens_at = self._cut_at = self._risen_at = -math.inf
-        self._accepted = self._refused = self._in_a_row = 0
+        self._accepted = self._refused = self._in_a_row = self._waiting = 0
         self._resume_at, self._is_probing = -math.inf, False
+        self._answered_at, self._last_tokens = math.inf, 0.0
 
     def share(self, share: float) -> None:
         """Use this part (0 to 1) of the quota from now on; with 0, calls wait."""
@@ -73,11 +74,17 @@ class Pacer:
                 self._tokens_at = now + (self._tokens_at - now) * min(1.0, old / share)
             self._share = share
 
+    def part_for(self, calls: int, seconds: float) -> float:
+        """Return the part of the quota with which *calls* like the last one can be begun within *seconds*."""
+        quota, last = self.quota, self._last_tokens
+        minutes = seconds / 60 * self._cut
+        return max(calls / quota.requests_per_minute, calls * last / quota.tokens_per_minute) / minutes
+
     def acquire(self, tokens: float, is_stopped: Callable[[], bool]) -> Ticket | None:
         """
         Wait until a call that takes *tokens* of the quota may start; None when *is_stopped* says so first.
 
-        Every ticket must be given back by `accepted`, `refused` or `lost`.
+        Every ticket must be given back by `accepted`, `refused`, `unavailable`, `lost` or `unused`.
         """
         while not is_stopped():
             with self._lock:
@@ -85,15 +92,25 @@ class Pacer:
                 wait_s = self._wait_s(now)
                 if wait_s <= 0:
                     return self._let_in(now, tokens)
+                # Those who wait come back one after the other: all of them would ask for the one place that is free.
+                wait_s += self._waiting * self._seconds(1, self.quota.requests_per_minute) if self._share > 0 else 0
+                self._waiting += 1
             self._sleep(min(wait_s, _LOOK_AGAIN_S))
+            with self._lock:
+                self._waiting -= 1
         return None
+
+    def silent_s(self) -> float:
+        """Return for how long the model has answered no call, counted from the first; 0 before any call."""
+        with self._lock:
+            return max(0.0, self._monotonic() - self._answered_at)
 
     def accepted(self, ticket: Ticket, used_tokens: float) -> None:
         """Note a call that the model answered, and give back what it did not use."""
         with self._lock:
             self._give_back(ticket.tokens - used_tokens)
             self._accepted += 1
-            now = self._monotonic()
+            now = self._answered_at = self._monotonic()
             if self._in_a_row >= STORM:
                 self._cut = self._steady_cut  # what came before the storm is what comes after it
             self._in_a_row, self._is_probing, self._resume_at = 0, False, -math.inf
@@ -107,23 +124,39 @@ class Pacer:
         with self._lock:
             now = self._monotonic()
             self._give_back(ticket.tokens)
-            self._in_a_row += 1
             self._refused += 1
-            if self._in_a_row >= STORM:
-                self._is_probing = False
-                pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self._in_a_row - STORM))
-                self._resume_at = now + self._uniform(0, pause_s)
-            elif ticket.started > self._cut_at:  # calls that were under way at the last cut say nothing new
+            self._failed(now)
+            # Calls that were under way at the last cut say nothing new, and a storm says nothing of the rate.
+            if self._in_a_row < STORM and ticket.started > self._cut_at:
                 # Few calls prove little: as if FEW had been accepted besides.
                 kept = max(LEAST_KEPT, (self._accepted + FEW) / (self._accepted + FEW + self._refused))
                 self._cut = max(LEAST_RATE, self._cut * kept * KEPT)
                 self._cut_at = self._risen_at = now
                 self._accepted = self._refused = 0
 
-    def lost(self) -> None:
-        """Note a call whose reply was lost: what it took stays taken."""
+    def unavailable(self, ticket: Ticket) -> None:
+        """Note a call that the model could not take, whatever the quota: only a storm of them is waited out."""
         with self._lock:
+            self._give_back(ticket.tokens)
+            self._failed(self._monotonic())
+
+    def lost(self) -> None:
+        """Note a call whose reply was lost: what it took stays taken, and a storm of them is waited out."""
+        with self._lock:
+            self._failed(self._monotonic())
+
+    def unused(self, ticket: Ticket) -> None:
+        """Note a call that says nothing of quota and model: it was not made, or failed for what was in it."""
+        with self._lock:
+            self._give_back(ticket.tokens)
             self._is_probing = False
+
+    def _failed(self, now: float) -> None:
+        self._in_a_row += 1
+        if self._in_a_row >= STORM:
+            self._is_probing = False
+            pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self._in_a_row - STORM, 10))
+            self._resume_at = now + self._uniform(0, pause_s)
 
     def _wait_s(self, now: float) -> float:
         if self._share <= 0 or (self._in_a_row >= STORM and self._is_probing):
@@ -132,6 +165,7 @@ class Pacer:
 
     def _let_in(self, now: float, tokens: float) -> Ticket:
         self._is_probing = self._in_a_row >= STORM
+        self._answered_at, self._last_tokens = min(self._answered_at, now), tokens
         late = now - CATCH_UP_S
         self._requests_at = max(self._requests_at, late) + self._seconds(1, self.quota.requests_per_minute)
         self._tokens_at = max(self._tokens_at, late) + self._seconds(tokens, self.quota.tokens_per_minute)

@@ -28,6 +28,7 @@ from chatcensus.errors import (
     ReplyLost,
     RequestRefused,
     SetupError,
+    Throttled,
 )
 from chatcensus.include import read_yaml
 from chatcensus.model_catalog import Model, ModelCatalog
@@ -323,10 +324,10 @@ def test_a_model_at_its_end_of_life_is_named(local_aws):
 # What the errors mean: status, code, message, ours
 
 ERRORS = [
-    (429, "ThrottlingException", "Too many tokens, please wait before trying again.", ModelBusy),
-    (429, "ThrottlingException", "Too many requests, please wait before trying again.", ModelBusy),
+    (429, "ThrottlingException", "Too many tokens, please wait before trying again.", Throttled),
+    (429, "ThrottlingException", "Too many requests, please wait before trying again.", Throttled),
     (429, "ThrottlingException", "Too many tokens per day, please wait before trying again.", QuotaExhausted),
-    (429, "TooManyRequestsException", "slow down", ModelBusy),
+    (429, "TooManyRequestsException", "slow down", Throttled),
     (429, "ModelNotReadyException", "The model is not ready for inference.", ModelBusy),
     (503, "ServiceUnavailableException", "Bedrock is unable to process your request.", ModelBusy),
     (500, "InternalServerException", "The system encountered an unexpected error.", ReplyLost),
@@ -424,7 +425,7 @@ def test_an_error_that_a_person_must_mend_says_how(bedrock, judge, code, remedy)
         (502, None, ReplyLost),
         (503, None, ModelBusy),
         (504, None, ReplyLost),
-        (429, None, ModelBusy),
+        (429, None, Throttled),
     ],
 )
 def test_an_error_of_something_in_between_is_judged_by_its_status(bedrock, judge, status, code, ours):
@@ -521,7 +522,7 @@ def _half(handler):
     [
         (500, "InternalServerException", ReplyLost),
         (503, "ServiceUnavailableException", ModelBusy),
-        (429, "ThrottlingException", ModelBusy),
+        (429, "ThrottlingException", Throttled),
     ],
 )
 def test_a_refused_request_is_sent_once(bedrock, judge, status, code, ours):

@@ -3,8 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from chatcensus.aws.claims import LEASE_S, SKEW_S, SegmentClaim
+from chatcensus.aws.claims import LEASE_S, SHARE_AGE_S, SKEW_S, WHOLE, SegmentClaim, fair_share
 from chatcensus.errors import SetupError
 
 TABLE = "chatcensus-control"
@@ -157,6 +159,61 @@ def test_the_share_of_a_task_that_died_is_free_when_its_lease_is_over(dynamodb, 
         share = alive.renew()
 
     assert share == 1.0
+
+
+def test_what_a_task_does_not_need_goes_to_the_others(dynamodb, wall):
+    ending, working = (_taken(dynamodb, wall, f"run-1/{number}", segment=f"{number}/2") for number in range(2))
+    for claim in (ending, working, ending, working):
+        claim.renew()
+
+    assert ending.renew(most=0.1) == 0.1
+    assert working.renew() == 0.9
+    assert ending.renew(most=0.02) == 0.02
+    assert working.renew() == 0.98
+
+
+def test_a_share_that_does_not_change_is_looked_at_and_not_written_again(dynamodb, wall):
+    claim = _taken(dynamodb, wall)
+    key = {"pk": {"S": "quota#stand-in"}, "sk": {"S": "shares"}}
+
+    def version() -> str:
+        return dynamodb.get_item(TableName=TABLE, Key=key)["Item"]["version"]["N"]
+
+    claim.renew()
+    first = version()
+    for _ in range(5):
+        wall.sleep(1)
+        assert claim.renew() == 1.0
+    unchanged = version()
+    wall.sleep(SHARE_AGE_S)
+    claim.renew()
+
+    assert unchanged == first
+    assert version() != first
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fair"),
+    [
+        pytest.param([100], 100, id="alone"),
+        pytest.param([100, 100, 100, 100], 25, id="all want all"),
+        pytest.param([10, 100, 100], 45, id="what one does not want is shared by the rest"),
+        pytest.param([10, 20, 100], 70, id="down to the last"),
+        pytest.param([10, 20, 30], 100, id="there is more than they want"),
+        pytest.param([0, 0, 100], 100, id="two want nothing"),
+        pytest.param([100, 100, 100], 33, id="rounded down"),
+    ],
+)
+def test_a_share_is_fair(wanted, fair):
+    assert fair_share(wanted, whole=100) == fair
+
+
+@given(st.lists(st.integers(0, WHOLE), min_size=1, max_size=20))
+def test_fair_shares_fill_the_whole_or_give_everybody_what_he_wants(wanted):
+    shares = [min(want, fair_share(wanted)) for want in wanted]
+
+    assert sum(shares) <= WHOLE
+    assert shares == wanted or sum(shares) > WHOLE - len(wanted)
 
 
 def test_tasks_that_renew_at_the_same_moment_share_exactly(dynamodb, wall):

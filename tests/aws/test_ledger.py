@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from chatcensus.answer import Reason
 from chatcensus.aws.ledger import Ledger
+from chatcensus.conversation import Conversation, Turn
 from chatcensus.tally import Outcome, Tally
 from tests.aws.lost_replies import losing_the_first_reply
 
@@ -53,6 +54,33 @@ def test_a_reservation_never_exceeds_the_budget(dynamodb, budget, asked, granted
 
     assert answers == granted
     assert ledger.spent_micro_usd() == sum(amount for amount, yes in zip(asked, granted, strict=True) if yes)
+
+
+def test_a_run_asks_about_no_more_conversations_than_it_may_whichever_segment_they_are_in(dynamodb):
+    ledgers = [Ledger(dynamodb, TABLE, RUN, max_conversations=10) for _ in range(4)]
+
+    with ThreadPoolExecutor(8) as pool:
+        admitted = sum(pool.map(lambda number: ledgers[number % 4].admit(), range(40)))
+
+    assert admitted == 10
+    assert ledgers[0].run()["conversations"] == 10
+
+
+def test_a_run_without_a_limit_asks_about_all_and_counts_none(dynamodb):
+    ledger = _ledger(dynamodb)
+
+    assert all(ledger.admit() for _ in range(3))
+    assert ledger.run() == {}
+
+
+def test_calls_that_came_to_nothing_are_remembered_from_run_to_run_for_each_text(dynamodb):
+    talk = Conversation("c1", (Turn("user", "hello"),))
+    longer = Conversation("c1", (Turn("user", "hello"), Turn("user", "again")))
+
+    counts = [_ledger(dynamodb, run_id=f"run-{number}").add_calls(talk, 2) for number in range(3)]
+
+    assert counts == [2, 4, 6]
+    assert _ledger(dynamodb).add_calls(longer, 1) == 1
 
 
 def test_what_was_not_paid_is_given_back(dynamodb):
@@ -122,7 +150,7 @@ def test_a_lost_reply_to_a_settlement_hides_no_money(local_aws, dynamodb):
     _ledger(dynamodb, 1_000).reserve(80)
 
     with losing_the_first_reply(local_aws.endpoint_url, "dynamodb", "UpdateItem", max_attempts=1) as once:
-        Ledger(dynamodb, TABLE, RUN, 1_000, once).settle(80, 30)
+        Ledger(dynamodb, TABLE, RUN, 1_000, once=once).settle(80, 30)
 
     assert _ledger(dynamodb).spent_micro_usd() >= 30
 

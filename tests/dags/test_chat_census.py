@@ -17,6 +17,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from chatcensus.include import include_dir, read_yaml
 from chatcensus.model_catalog import ModelCatalog
+from chatcensus.operators.retries import RETRY_POLICY
 from chatcensus.prompt import prompt_version
 from chatcensus.summaries import Summaries
 from chatcensus.taxonomy import Taxonomy
@@ -115,6 +116,7 @@ def test_the_dag_says_what_it_is_and_who_owns_it(dag):
 def test_every_task_is_tried_again_after_a_pause(dag):
     assert {task.task_id: task.retries for task in dag.tasks if task.retries < 2} == {}
     assert all(task.retry_delay >= timedelta(minutes=1) for task in dag.tasks)
+    assert all(task.retry_policy.rules == RETRY_POLICY.rules for task in dag.tasks)
 
 
 # Airflow reads plugins/.airflowignore with a class that pathspec has renamed.

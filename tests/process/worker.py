@@ -85,7 +85,7 @@ def _census(options: argparse.Namespace, claim: SegmentClaim) -> Census:
         job,
         ConversationStore(_dynamodb(options.in_flight + 4), options.table, mapping),
         BedrockJudge(set_deadline(bedrock, "Converse", options.deadline), MODEL_ID, model, taxonomy),
-        Ledger(_dynamodb(100), options.control_table, "trial/run-1", 10**9, _dynamodb(100, attempts=1)),
+        Ledger(_dynamodb(100), options.control_table, "trial/run-1", 10**9, once=_dynamodb(100, attempts=1)),
         claim,
     )
 

@@ -63,10 +63,10 @@ class SimClaim(SegmentClaim):
         world.scheduler.step()
         return holds
 
-    def renew(self) -> float | None:
+    def renew(self, most: float = 1.0) -> float | None:
         """Renew; nobody gets back what another has had, since that one's work is not in the pages already read."""
         was_lost = self.process in self.world.overtaken
-        share = super().renew()
+        share = super().renew(most)
         if share is not None and was_lost:
             self.world.violated("P6", f"{self.process.name} renewed a claim that it had lost")
         return share

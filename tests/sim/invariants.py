@@ -4,7 +4,7 @@ from chatcensus.answer import Reason
 from chatcensus.evaluation import ATTRIBUTE
 from tests.sim.world import World, content_hash, label
 
-MOST_ANSWERS = 3
+MOST_CALLS = 3
 
 
 def of_the_money(world: World) -> None:
@@ -15,8 +15,8 @@ def of_the_money(world: World) -> None:
     if counts.paid > explained:
         world.violated("P6", f"{counts.paid} calls were paid, {explained} are explained ({counts})")
     for (run, process, name, version), calls in world.calls.items():
-        if calls > MOST_ANSWERS:
-            world.violated("P7", f"{name}.{version} got {calls} answers in {run} by {process}")
+        if calls > MOST_CALLS:
+            world.violated("P7", f"{name}.{version} took {calls} calls in {run} by {process}")
     for ledger in world.ledgers:
         if not ledger.really_paid <= ledger.most_spent <= ledger.max_micro_usd:
             world.violated(
@@ -24,6 +24,8 @@ def of_the_money(world: World) -> None:
                 f"{ledger.run} paid {ledger.really_paid} and says {ledger.most_spent}, its budget is "
                 f"{ledger.max_micro_usd} micro-USD",
             )
+        if ledger.begun > ledger.max_conversations:
+            world.violated("P9", f"{ledger.run} asked about {ledger.begun}, allowed are {ledger.max_conversations}")
 
 
 def of_the_table(world: World) -> None:

@@ -5,14 +5,15 @@ from typing import Any
 from unittest.mock import patch
 
 from chatcensus.answer import Judgement, Reason, Reply, read_answer
-from chatcensus.aws.claims import LEASE_S, SegmentClaim
+from chatcensus.aws.claims import LEASE_S, WHOLE, SegmentClaim
 from chatcensus.census import Census
-from chatcensus.errors import ModelBusy, ReplyLost, StoreBusy
+from chatcensus.errors import ModelBusy, ReplyLost, StoreBusy, Throttled
 from chatcensus.pricing import Usage
+from chatcensus.purse import Purse
 from chatcensus.tally import Outcome
-from tests.sim.world import SimLedger, SimModel, SimStore
+from tests.sim.world import SimLedger, SimModel
 
-_ask, _hold, _settle, _write = SimModel.ask, SegmentClaim._hold, SimLedger.settle, SimStore.write
+_ask, _hold, _settle, _put_back = SimModel.ask, SegmentClaim._hold, SimLedger.settle, Purse.settle
 
 
 def _yes(*_: object) -> bool:
@@ -22,7 +23,7 @@ def _yes(*_: object) -> bool:
 def _busy_is_an_answer(model: SimModel, *request: Any) -> Reply:
     try:
         return _ask(model, *request)
-    except ModelBusy:
+    except (Throttled, ModelBusy):
         return Reply("Too many requests", None, Usage(0, 0), "sim")
 
 
@@ -54,16 +55,22 @@ def _settle_all(ledger: SimLedger, _: int, paid_micro_usd: int) -> None:
     _settle(ledger, 0, paid_micro_usd)
 
 
-def _lost_is_free(ledger: SimLedger, reserved: int, paid: int) -> None:
-    _settle(ledger, reserved, 0 if paid == reserved else paid)
+def _lost_is_free(purse: Purse, reserved: int, paid: int) -> None:
+    _put_back(purse, reserved, 0 if paid == reserved else paid)
+
+
+def _reserve_locally(purse: Purse, micro_usd: int) -> bool:
+    is_there = purse._budget.spent - purse._left + micro_usd <= purse._budget.max_micro_usd
+    purse._left -= micro_usd if is_there else 0
+    return is_there
 
 
 def _take_any(claim: SegmentClaim, until: int, _: str, values: Any = None) -> bool:
     return _hold(claim, until, "attribute_not_exists(pk) OR #until >= :any", (values or {}) | {":any": {"N": "0"}})
 
 
-def _renew_or_take(claim: SegmentClaim) -> float | None:
-    return claim._take_share() if claim._claim() else None
+def _renew_or_take(claim: SegmentClaim, most: float = 1.0) -> float | None:
+    return claim._take_share(int(most * WHOLE)) if claim._claim() else None
 
 
 _STORE = "tests.sim.world.SimStore."
@@ -88,7 +95,8 @@ MUTANTS: dict[str, tuple[int, dict[str, Any]]] = {
         500,
         {"tests.sim.world.SimLedger.reserve": _reserve_nothing, "tests.sim.world.SimLedger.settle": _settle_all},
     ),
-    "a lost reply taken as free": (3000, {"tests.sim.world.SimLedger.settle": _lost_is_free}),
+    "a lost reply taken as free": (3000, {"chatcensus.purse.Purse.settle": _lost_is_free}),
+    "a kill forgets what was spent": (1000, {"chatcensus.purse.Purse.reserve": _reserve_locally}),
     "SDK retries left on": (2000, {"tests.sim.world.SimModel.ask": _sdk_asks_again}),
     "a k of 4": (500, {"chatcensus.asking.MAX_REASKS": 3}),
 }

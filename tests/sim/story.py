@@ -132,7 +132,8 @@ class Story:
                 world.scheduler.at(time, lambda name=name: world.delete(name))
 
     def _run(self, name: str, window: Window, budget: int, segments: int, in_flight: int, quota: Quota) -> Run:
-        ledger = SimLedger(self.world, name, budget)
+        most = self.random.choice((RICH, RICH, RICH, 2)) if self.has_faults else RICH
+        ledger = SimLedger(self.world, name, budget, most)
         self.world.ledgers.append(ledger)
         return Run(name, window, ledger, segments, in_flight, quota)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from chatcensus.answer import Reason, Reply
 from chatcensus.census import RENEW_EVERY_S
+from chatcensus.conversation import Conversation
 from chatcensus.errors import (
     FeatureRefused,
     ModelBusy,
@@ -18,6 +19,7 @@ from chatcensus.errors import (
     RequestRefused,
     SetupError,
     StoreBusy,
+    Throttled,
 )
 from chatcensus.evaluation import ATTRIBUTE, Evaluation, stored_key
 from chatcensus.mapping import Stored
@@ -98,6 +100,7 @@ class World:
         self.bad_reasons: set[tuple[str, int, str]] = set()
         self.accepted_keys: Counter[tuple[str, str]] = Counter()
         self.calls: Counter[tuple[str, str, str, int]] = Counter()
+        self.calls_in_vain: Counter[tuple[str, str]] = Counter()
         self.quarantined: dict[str, Reason] = {}
         self.rows: dict[tuple[str, str], dict[str, Any]] = {}
         self.ledgers: list[SimLedger] = []
@@ -247,8 +250,9 @@ class SimModel:
         begun = world.now
         world.scheduler.step(0.2)
         if world.during(*faults.storms) or world.happens(faults.busy):
-            raise ModelBusy("429")
+            raise world.random.choice((Throttled, Throttled, ModelBusy))("429 or 503")
         if world.happens(faults.lost_before):
+            world.calls[self.run, self.process.name, name, int(version)] += 1
             world.scheduler.step(60, 30)
             raise ReplyLost("timeout")
         if world.during(faults.exhausted):
@@ -268,7 +272,6 @@ class SimModel:
         world.scheduler.step(4, 0.2)
         if world.happens(faults.lost_after):
             world.counts.lost += 1
-            world.calls[self.run, self.process.name, name, int(version)] -= 1
             raise ReplyLost("reset")
         if not is_valid:
             world.counts.invalid += 1
@@ -322,8 +325,9 @@ POISONS = (*_BROKEN, "unsendable")
 class SimLedger:
     """The budget of one run, with control-table faults; what was really paid is known beside it."""
 
-    def __init__(self, world: World, run: str, max_micro_usd: int) -> None:
+    def __init__(self, world: World, run: str, max_micro_usd: int, max_conversations: int = 10**9) -> None:
         self.world, self.run, self.max_micro_usd = world, run, max_micro_usd
+        self.max_conversations, self.begun = max_conversations, 0
         self.spent = self.most_spent = self.really_paid = 0
 
     def reserve(self, micro_usd: int) -> bool:
@@ -340,6 +344,20 @@ class SimLedger:
         self.world.scheduler.step()
         if not self.world.happens(self.world.faults.control_busy):
             self._spend(paid_micro_usd - reserved_micro_usd)
+
+    def admit(self) -> bool:
+        """Count a conversation under a condition."""
+        self._step()
+        is_free = self.begun < self.max_conversations
+        self.begun += is_free
+        return is_free
+
+    def add_calls(self, conversation: Conversation, calls: int) -> int:
+        """Add calls that came to nothing."""
+        self._step()
+        text = conversation.conversation_id, conversation.content_hash
+        self.world.calls_in_vain[text] += calls
+        return self.world.calls_in_vain[text]
 
     def quarantine(self, conversation_id: str, reason: Reason) -> bool:
         """Remember a conversation whose item has no room."""

@@ -5,11 +5,28 @@ import logging
 import pytest
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.asking import BUSY_CAP_S, PATIENCE_S, Asker, Bill
+from chatcensus.asking import (
+    ANSWERS_PER_LOSS,
+    BUSY_CAP_S,
+    FEW_REPEATS,
+    MAX_CALLS,
+    PATIENCE_S,
+    Asker,
+    Bill,
+)
 from chatcensus.conversation import Conversation, Turn, estimated_tokens
-from chatcensus.errors import FeatureRefused, ModelBusy, QuotaExhausted, ReplyLost, RequestRefused, SetupError
-from chatcensus.pacing import STORM, Pacer
+from chatcensus.errors import (
+    FeatureRefused,
+    ModelBusy,
+    QuotaExhausted,
+    ReplyLost,
+    RequestRefused,
+    SetupError,
+    Throttled,
+)
+from chatcensus.pacing import STORM, Pacer, Ticket
 from chatcensus.pricing import Usage, cost_micro_usd
+from chatcensus.purse import CALLS_AT_ONCE
 from tests.fakes import (
     BAD,
     COST,
@@ -34,11 +51,15 @@ class Asking:
     """An asker with everything that it was given, so that a test can look at all of it."""
 
     def __init__(
-        self, *answers: object, max_micro_usd: int = 10**9, modes: tuple[str, ...] = ("tool", "prompt")
+        self,
+        *answers: object,
+        max_micro_usd: int = 10**9,
+        max_conversations: int = 10**9,
+        modes: tuple[str, ...] = ("tool", "prompt"),
     ) -> None:
         self.model, self.ledger, self.clock, self.bill = (
             FakeModel(*answers),
-            FakeLedger(max_micro_usd),
+            FakeLedger(max_micro_usd, max_conversations),
             FakeClock(),
             Bill(),
         )
@@ -55,7 +76,11 @@ class Asking:
         )
 
     def verdict(self, conversation: Conversation = CONVERSATION) -> Judgement | Reason | None:
-        return self.asker.verdict(conversation, self.bill)
+        """The verdict; the purse is closed then, as at the end of a task."""
+        try:
+            return self.asker.verdict(conversation, self.bill)
+        finally:
+            self.asker.purse.close()
 
     @property
     def modes(self) -> list[str]:
@@ -217,7 +242,7 @@ def test_a_setup_error_is_not_asked_again_and_not_paid():
 
 
 def test_a_busy_model_is_waited_for_longer_each_time_and_costs_nothing():
-    asking = Asking(*[ModelBusy("429")] * (STORM - 1), GOOD)
+    asking = Asking(*[Throttled("429"), ModelBusy("503")] * (STORM // 2), GOOD)
 
     assert asking.verdict() == JUDGED
     assert asking.clock.drawn == [(0, 2), (0, 4), (0, 8), (0, 16)]
@@ -225,14 +250,30 @@ def test_a_busy_model_is_waited_for_longer_each_time_and_costs_nothing():
     assert asking.ledger.spent == asking.bill.cost_micro_usd == COST
 
 
-def test_a_model_that_stays_busy_leaves_the_conversation_pending_after_a_while():
-    asking = Asking(*[ModelBusy("429")] * 1_000, GOOD)
+@pytest.mark.parametrize("busy", [Throttled("429"), ModelBusy("503")])
+def test_a_model_that_answers_nobody_for_long_ends_the_try_and_costs_nothing(busy: Exception):
+    asking = Asking(*[busy] * 1_000, GOOD)
 
-    assert asking.verdict() is None
+    with pytest.raises(ModelBusy, match="has answered no call for 600 s: this task goes on in its next try"):
+        asking.verdict()
     assert PATIENCE_S / (2 * BUSY_CAP_S) <= len(asking.model.history) <= PATIENCE_S / BUSY_CAP_S + STORM
     assert asking.clock.seconds <= PATIENCE_S + 2 * BUSY_CAP_S
     assert asking.ledger.spent == 0
     assert not asking.asker.is_spent
+
+
+def test_a_model_that_is_busy_for_one_conversation_alone_leaves_it_pending():
+    asking = Asking()
+
+    def answer_somebody_else() -> Exception:
+        asking.asker.pacer.accepted(Ticket(0, 1), 1)
+        return ModelBusy("503")
+
+    asking.model.enqueue(*[answer_somebody_else] * 1_000)
+
+    assert asking.verdict() is None
+    assert asking.clock.seconds >= PATIENCE_S
+    assert asking.ledger.spent == 0
 
 
 def test_a_lost_reply_is_asked_once_more_and_stays_reserved_as_perhaps_paid():
@@ -259,6 +300,93 @@ def test_a_second_reply_lost_after_an_invalid_answer_leaves_it_pending_too():
     assert asking.bill.attempts == 1
 
 
+def test_a_conversation_is_called_about_at_most_three_times_in_a_run():
+    asking = Asking(BAD, ReplyLost("timeout"), BAD, GOOD)
+
+    assert asking.verdict() is None
+    assert len(asking.model.history) == MAX_CALLS
+    assert asking.ledger.calls.total() == MAX_CALLS
+
+
+def test_lost_replies_are_asked_again_only_within_a_part_of_what_is_answered():
+    asking = Asking(*[ReplyLost("timeout")] * 1_000)
+
+    for number in range(30):
+        asking.bill = Bill()
+        assert asking.verdict(Conversation(f"c{number}", CONVERSATION.turns)) is None
+
+    assert len(asking.model.history) == 30 + FEW_REPEATS
+
+
+def answered_others(asking: Asking, count: int) -> None:
+    """Have the task of *asking* judge others first."""
+    for number in range(count):
+        assert asking.asker.verdict(Conversation(f"other {number}", CONVERSATION.turns), Bill()) == JUDGED
+
+
+def runs_without_a_reply(others: int, *answers: object) -> list[object]:
+    """What becomes, in run after run, of a conversation that gets *answers* while *others* are judged."""
+    ledger, ends = FakeLedger(), []
+    for _ in range(4):
+        asking = Asking(*[GOOD] * others, *answers)
+        asking.asker.ledger = ledger
+        answered_others(asking, others)
+        ends.append(asking.verdict())
+    return ends
+
+
+def test_a_text_whose_reply_is_lost_in_every_run_is_given_up_after_six_calls():
+    lost = [ReplyLost("timeout")] * 2
+
+    assert runs_without_a_reply(ANSWERS_PER_LOSS, *lost)[:3] == [None, None, Reason.UNANSWERED]
+
+
+def test_a_text_that_was_answered_badly_meanwhile_is_given_up_for_what_was_wrong():
+    ends = runs_without_a_reply(ANSWERS_PER_LOSS, BAD, ReplyLost("timeout"), BAD)
+
+    assert ends[:2] == [None, Reason.SCORE_OUT_OF_RANGE]
+
+
+def test_nothing_is_given_up_where_the_model_answers_few_others():
+    lost = [ReplyLost("timeout")] * 2
+
+    assert runs_without_a_reply(ANSWERS_PER_LOSS - 1, *lost) == [None] * 4
+
+
+def test_nothing_is_given_up_where_the_replies_to_others_are_lost_too():
+    asking = Asking(*[GOOD] * ANSWERS_PER_LOSS, *[ReplyLost("timeout")] * 6)
+    asking.ledger.calls[CONVERSATION.conversation_id, CONVERSATION.content_hash] = 100
+    answered_others(asking, ANSWERS_PER_LOSS)
+    for number in range(2):
+        asking.asker.verdict(Conversation(f"lost {number}", CONVERSATION.turns), Bill())
+
+    assert asking.verdict() is None
+
+
+def test_the_calls_of_an_older_text_are_not_held_against_a_conversation():
+    asking = Asking(*[GOOD] * ANSWERS_PER_LOSS, *[ReplyLost("timeout")] * 2)
+    asking.ledger.calls[CONVERSATION.conversation_id, "an older text"] = 100
+    answered_others(asking, ANSWERS_PER_LOSS)
+
+    assert asking.verdict() is None
+
+
+def test_a_run_asks_about_no_more_conversations_than_it_may(caplog: pytest.LogCaptureFixture):
+    asking = Asking(BAD, GOOD, GOOD, max_conversations=1)
+
+    assert (asking.verdict(), asking.verdict(LONG)) == (JUDGED, None)
+    assert len(asking.model.history) == 2
+    assert asking.asker.is_spent
+    assert caplog.messages == ["the run has had its conversations; what is left stays pending for the next run"]
+
+
+def test_a_conversation_in_which_nothing_is_said_counts_for_no_limit():
+    asking = Asking(max_conversations=1)
+
+    assert asking.verdict(Conversation("c0", (Turn("user", " "),))) is Reason.EMPTY
+    assert asking.verdict() == JUDGED
+
+
 def test_a_quota_that_is_used_up_ends_the_run_cleanly(caplog: pytest.LogCaptureFixture):
     asking = Asking(QuotaExhausted("the day's quota is used up"), GOOD)
 
@@ -278,7 +406,7 @@ def test_nothing_is_asked_after_the_stop():
 
 def test_a_stop_while_waiting_for_a_busy_model_is_heeded():
     asking = Asking(GOOD)
-    asking.model.queue.appendleft(lambda: setattr(asking, "is_stopped", True) or ModelBusy("429"))
+    asking.model.queue.appendleft(lambda: setattr(asking, "is_stopped", True) or Throttled("429"))
 
     assert asking.verdict() is None
     assert len(asking.model.history) == 1
@@ -293,7 +421,7 @@ def test_what_is_reserved_covers_twice_the_estimate_and_every_token_of_the_answe
 
     [call] = asking.model.history
     most = Usage(int(2 * estimated_tokens(call.instructions + call.message)), call.max_tokens)
-    assert reserved[0] >= cost_micro_usd(most, MODEL.prices[0]) > COST
+    assert reserved[0] / CALLS_AT_ONCE >= cost_micro_usd(most, MODEL.prices[0]) > COST
     assert asking.ledger.spent == COST
 
 
@@ -311,7 +439,7 @@ def test_a_budget_that_does_not_hold_the_next_call_stops_the_run_before_it(caplo
 def test_a_reask_needs_room_in_the_budget_as_well():
     measured = Asking(GOOD)
     measured.verdict()
-    asking = Asking(BAD, GOOD, max_micro_usd=measured.ledger.most_spent)
+    asking = Asking(BAD, GOOD, max_micro_usd=measured.ledger.most_spent // CALLS_AT_ONCE)
 
     assert asking.verdict() is None
     assert asking.bill.cost_micro_usd == asking.ledger.spent == COST

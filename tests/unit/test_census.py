@@ -22,6 +22,7 @@ from chatcensus.errors import (
     RequestRefused,
     SetupError,
     SnapshotIncomplete,
+    Throttled,
 )
 from chatcensus.evaluation import ATTRIBUTE, pseudonym
 from chatcensus.interval import Window
@@ -258,7 +259,6 @@ def test_an_evaluation_counts_every_call_that_it_took(answers: list[object]):
 @pytest.mark.parametrize(
     ("errors", "possibly_paid"),
     [
-        pytest.param([ModelBusy("429")] * 1_000, 0, id="busy for long"),
         pytest.param([ReplyLost("timeout")] * 2, 2, id="two lost replies"),
         pytest.param([QuotaExhausted("used up")], 0, id="quota of the day"),
     ],
@@ -277,10 +277,21 @@ def test_a_fault_of_the_infrastructure_leaves_a_conversation_pending_and_never_q
     assert outcomes(census(store, FakeModel()).run()) == {"evaluated": 1}
 
 
+def test_a_model_that_is_away_for_long_ends_the_try_and_never_quarantines_a_conversation():
+    store, ledger, busy = FakeStore(conversation_items(3)), FakeLedger(), FakeModel(*[Throttled("429")] * 1_000)
+    counting = census(store, busy, ledger)
+
+    with pytest.raises(ModelBusy):
+        counting.run()
+
+    assert ledger.spent == store.written == 0
+    assert outcomes(census(store, FakeModel()).run()) == {"evaluated": 3}
+
+
 def test_a_busy_model_is_counted_and_waited_for():
     clock = FakeClock()
 
-    tally = census(FakeStore(conversation_items(2)), FakeModel(ModelBusy("429"), ModelBusy("503")), clock=clock).run()
+    tally = census(FakeStore(conversation_items(2)), FakeModel(Throttled("429"), ModelBusy("503")), clock=clock).run()
 
     assert (outcomes(tally), tally.throttled) == ({"evaluated": 2}, 2)
     assert clock.seconds == 2 + 4
@@ -499,7 +510,7 @@ def test_no_text_of_a_conversation_an_answer_or_a_user_reaches_a_log_or_an_error
     items = [conversation_item(f"c{n}", f"{CANARY} {n}", CANARY, user_id=CANARY, language=CANARY) for n in range(14)]
     store = FakeStore([*items, conversation_item("full", CANARY)], full=["full"])
     model = FakeModel(
-        *[GOOD, CANARY, {"category": CANARY, "inquiry_score": 1}, {CANARY: CANARY}, ModelBusy("429"), ReplyLost("500")],
+        *[GOOD, CANARY, {"category": CANARY, "inquiry_score": 1}, {CANARY: CANARY}, Throttled("429"), ReplyLost("500")],
         *[RequestRefused("too long"), RequestRefused("too long"), FeatureRefused("no tools")],
         *[reply(CANARY, "refusal"), reply(CANARY, "max_tokens"), reply(CANARY, "max_tokens")],
         *[during_the_call(lambda: store.items.pop("c7")), GOOD, SetupError("no access")],
@@ -522,7 +533,7 @@ answers = st.lists(
     st.sampled_from(
         [
             *(GOOD, BAD, "prose", {}, reply(stop_reason="max_tokens"), reply(stop_reason="refusal")),
-            *(ModelBusy("429"), ReplyLost("timeout"), QuotaExhausted("used up"), RequestRefused("too long")),
+            *(Throttled("429"), ReplyLost("timeout"), QuotaExhausted("used up"), RequestRefused("too long")),
             *(FeatureRefused("no tools"), SetupError("no access"), "edit", "delete", "stop"),
         ]
     ),
@@ -546,7 +557,8 @@ def test_whatever_happens_the_tally_adds_up_and_one_more_run_leaves_nothing_pend
     assert ledger.most_spent <= max_micro_usd
     assert tally.cost_micro_usd == tally.calls * COST <= ledger.spent
     assert tally.calls + tally.possibly_paid <= len(model.history)
-    assert_every_evaluation_is_of_its_text(store)
+    for name, content_hash in store.hash_when_written.items():
+        assert name not in store.items or store.evaluation(name)["content_hash"] == content_hash
 
     final = census(store, FakeModel()).run()
     assert set(outcomes(final)) <= {"evaluated", "already_evaluated"}

@@ -193,3 +193,78 @@ def test_in_a_storm_one_call_at_a_time_tries(refusals: int):
     assert probe
     assert time.seconds - paused_from <= LONGEST_PAUSE_S + 11
     assert beside is None
+
+
+def pacer_and_time() -> tuple[Pacer, Time]:
+    time = Time()
+    return Pacer(QUOTA, time.monotonic, time.sleep, lambda _, most: most), time
+
+
+def begun_in_10_s(pacer: Pacer, time: Time) -> int:
+    """How many calls the pacer lets begin in the next ten seconds, each answered at once."""
+    until, begun = time.seconds + 10, 0
+    while time.seconds < until and (ticket := pacer.acquire(1, lambda: time.seconds >= until)):
+        pacer.accepted(ticket, 1)
+        begun += 1
+    return begun
+
+
+def test_only_a_lack_of_quota_makes_it_slower():
+    (throttled, its_time), (busy, other_time), (lossy, third_time) = (pacer_and_time() for _ in range(3))
+    throttled.refused(throttled.acquire(1, never))
+    busy.unavailable(busy.acquire(1, never))
+    lossy.acquire(1, never)
+    lossy.lost()
+
+    assert begun_in_10_s(busy, other_time) == begun_in_10_s(lossy, third_time) > begun_in_10_s(throttled, its_time)
+
+
+@pytest.mark.parametrize("failed", ["unavailable", "lost"])
+def test_a_model_that_answers_nobody_is_tried_by_one_call_at_a_time(failed: str):
+    pacer, time = pacer_and_time()
+
+    def fail() -> None:
+        ticket = pacer.acquire(1, never)
+        pacer.lost() if failed == "lost" else pacer.unavailable(ticket)
+
+    for _ in range(STORM + 10):
+        fail()
+    since, tries = time.seconds, 30
+    for _ in range(tries):
+        fail()
+
+    took_s = time.seconds - since
+    pacer.accepted(pacer.acquire(1, never), 1)
+
+    assert took_s >= tries * LONGEST_PAUSE_S * 0.9
+    assert begun_in_10_s(pacer, time) >= 0.98 * QUOTA.requests_per_minute / 6
+
+
+def test_it_knows_for_how_long_nobody_was_answered():
+    pacer, time = pacer_and_time()
+    before = pacer.silent_s()
+    ticket = pacer.acquire(1, never)
+    time.seconds += 50
+    unanswered = pacer.silent_s()
+    pacer.accepted(ticket, 1)
+    time.seconds += 7
+
+    assert (before, unanswered, pacer.silent_s()) == (0, 50, 7)
+
+
+def test_a_call_that_was_not_made_takes_nothing():
+    pacer, time = pacer_and_time()
+    all_tokens = QUOTA.tokens_per_minute
+    pacer.unused(pacer.acquire(all_tokens, never))
+
+    pacer.acquire(1, never)
+
+    assert time.seconds < 1
+
+
+@pytest.mark.parametrize(("tokens", "part"), [pytest.param(1, 0.5, id="requests"), pytest.param(8_000, 2, id="tokens")])
+def test_it_knows_what_part_of_the_quota_the_last_calls_need(tokens: float, part: float):
+    pacer, _ = pacer_and_time()
+    pacer.acquire(tokens, never)
+
+    assert pacer.part_for(calls=500, seconds=60) == pytest.approx(part)

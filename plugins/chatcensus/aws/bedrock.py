@@ -24,6 +24,7 @@ from chatcensus.errors import (
     ReplyLost,
     RequestRefused,
     SetupError,
+    Throttled,
 )
 from chatcensus.model_catalog import Model, OutputMode
 from chatcensus.pricing import Usage
@@ -64,8 +65,8 @@ class BedrockJudge:
         """
         Make one call and return its reply.
 
-        Errors: ModelBusy, ReplyLost, FeatureRefused, RequestRefused, QuotaExhausted, SetupError (see `errors.py`); none
-        of them, and no log line, holds any text of the request or the reply.
+        Errors: Throttled, ModelBusy, ReplyLost, FeatureRefused, RequestRefused, QuotaExhausted, SetupError (see
+        `errors.py`); none of them, and no log line, holds any text of the request or the reply.
         """
         try:
             response = self.client.converse(**self._request(instructions, message, mode, max_tokens))
@@ -130,7 +131,8 @@ def _reply(response: dict[str, Any], mode: OutputMode, model_id: str) -> Reply:
     )
 
 
-_BUSY = {"ModelNotReadyException", "ServiceUnavailableException", "ThrottlingException", "TooManyRequestsException"}
+_THROTTLED = {"ThrottlingException", "TooManyRequestsException"}
+_BUSY = {"ModelNotReadyException", "ServiceUnavailableException"}
 _LOST = {"InternalServerException", "ModelTimeoutException", "ModelErrorException"}
 # Texts by which Bedrock says that a feature of the request, and not the conversation, is the trouble (2026-11).
 _FEATURES = (
@@ -149,6 +151,8 @@ def _meaning(error: ClientError, model_id: str) -> ChatCensusError:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "").lower()
     if code == "ServiceQuotaExceededException" or (code == "ThrottlingException" and "per day" in message):
         return QuotaExhausted(f"the day's quota for {model_id!r} is used up: ask for more in Service Quotas")
+    if code in _THROTTLED:
+        return Throttled(f"{model_id!r} answered {code}")
     if code in _BUSY:
         return ModelBusy(f"{model_id!r} answered {code}")
     if code in _LOST:
@@ -169,7 +173,9 @@ def _meaning(error: ClientError, model_id: str) -> ChatCensusError:
         return SetupError(f"no permission for {model_id!r}: allow bedrock:InvokeModel on the profile and on its models")
     # A proxy, a load balancer or a new code: then the status alone says whether the request was refused or lost.
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status in (429, 503):
+    if status == 429:
+        return Throttled(f"{model_id!r} answered {code}")
+    if status == 503:
         return ModelBusy(f"{model_id!r} answered {code}")
     if status in (408, 424) or status >= 500:
         return ReplyLost(f"{model_id!r} answered {code}")

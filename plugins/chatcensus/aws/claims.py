@@ -3,7 +3,7 @@ Claims in the control table: one task at a time on a segment, and the account's 
 
     pk                 sk                  holds
     claim#<table>      <segment>/<of>      owner, try, until
-    quota#<model>      shares              version, and per owner its share (in millionths) and until
+    quota#<model>      shares              version, and per owner its share and the most it wants (in millionths), until
 
 Times are Unix seconds. Two clocks may differ by SKEW_S: an owner stops that much before its claim ends, and nobody
 takes a claim before it has been over for as long. A later try of the same task takes its claim at once.
@@ -11,7 +11,7 @@ takes a claim before it has been over for as long. A later try of the same task 
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEASE_S, SKEW_S = 180.0, 60.0
+# A share that has not changed is written again only after so long: to look costs less than to write.
+SHARE_AGE_S = 30
 LOOK_EVERY_S = 5.0
 WHOLE = 1_000_000
 _ATTEMPTS = 8
@@ -75,15 +77,15 @@ class SegmentClaim:
                 was_told = True
             sleep(LOOK_EVERY_S)
 
-    def renew(self) -> float | None:
+    def renew(self, most: float = 1.0) -> float | None:
         """
-        Extend both; return the share (0 to 1; 0: wait), or None when the claim is over or somebody else's.
+        Extend both; return the share (0 to *most*; 0: wait), or None when the claim is over or somebody else's.
 
         A claim that has ended is never taken back here: whoever had it in between has worked on the segment.
         """
         condition = "#owner = :owner AND #try = :try AND #until > :now"
         is_held = self._hold(int(self.now() + LEASE_S), condition, {":now": _serialize(int(self.now()))})
-        return self._take_share() if is_held else None
+        return self._take_share(int(most * WHOLE)) if is_held else None
 
     def release(self) -> None:
         """Give both back, so that others need not wait for the end of the lease."""
@@ -129,9 +131,9 @@ class SegmentClaim:
         }
         return self._update(self._segment_key, condition, request)
 
-    def _take_share(self) -> float:
+    def _take_share(self, most: int) -> float:
         """
-        Take an equal part of the quota, or what the others have left of it until they have made room.
+        Take a fair part of the quota, or what the others have left of it until they have made room.
 
         The parts of all live owners never add up to more than the whole, because each change is conditional on the row
         being as it was read.
@@ -139,12 +141,15 @@ class SegmentClaim:
         for _ in range(_ATTEMPTS):
             row = self._read(self._quota_key)
             shares = self._live(row)
-            others = sum(share["share"] for owner, share in shares.items() if owner != self.owner)
-            fair = WHOLE // (len(shares.keys() | {self.owner}))
-            mine = max(0, min(fair, WHOLE - others))
-            shares[self.owner] = {"share": mine, "until": int(self.now() + LEASE_S)}
-            if self._write_shares(row, shares):
-                return mine / WHOLE
+            mine = shares.pop(self.owner, {})
+            free = WHOLE - sum(share["share"] for share in shares.values())
+            fair = fair_share([most, *(share["most"] for share in shares.values())])
+            new = {"share": max(0, min(most, fair, free)), "most": most, "until": int(self.now() + LEASE_S)}
+            is_fresh = mine.get("until", 0) > new["until"] - SHARE_AGE_S
+            if (is_fresh and mine == {**new, "until": mine["until"]}) or self._write_shares(
+                row, shares | {self.owner: new}
+            ):
+                return new["share"] / WHOLE
         return 0.0  # the row changes too fast under us: stand still until the next renewal
 
     def _live(self, row: dict[str, Any]) -> dict[str, dict[str, int]]:
@@ -181,3 +186,18 @@ class SegmentClaim:
     def _read(self, key: dict[str, Any]) -> dict[str, Any]:
         item = self.client.get_item(TableName=self.control_table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: _deserialize(value) for name, value in item.items()}
+
+
+def fair_share(wanted: Sequence[int], whole: int = WHOLE) -> int:
+    """
+    Return the most that one may have when *whole* is shared fairly: who wants less leaves the rest to the others.
+
+    Source: max-min fairness, Bertsekas and Gallager, Data Networks, section 6.5.2.
+    """
+    left = whole
+    for served, want in enumerate(sorted(wanted)):
+        fair = left // (len(wanted) - served)
+        if want >= fair:
+            return fair
+        left -= want
+    return whole

@@ -2,8 +2,9 @@
 The ledger: the control table with one row per run (spend, tally, export) and the pointer to what is published.
 
     pk                       sk         holds
-    run#<dag>/<run>          run        spent_micro_usd, tally, generation, export
+    run#<dag>/<run>          run        spent_micro_usd, conversations (begun), tally, generation, export
     quarantine               <id>       conversations whose item has no room for an evaluation
+    unanswered               <id>#<content hash>   calls that came to nothing, of all runs together
     published#<database>     pointer    export id and time of what readers see
 """
 
@@ -16,6 +17,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chatcensus.answer import Reason
+from chatcensus.conversation import Conversation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,10 +42,11 @@ class Ledger:
         control_table: str,
         run_id: str,
         max_micro_usd: int = 0,
+        max_conversations: int = 0,
         once: "DynamoDBClient | None" = None,
     ) -> None:
         self.client, self.control_table, self.run_id, self.once = client, control_table, run_id, once or client
-        self.max_micro_usd = max_micro_usd
+        self.max_micro_usd, self.max_conversations = max_micro_usd, max_conversations
 
     @property
     def _run_key(self) -> dict[str, Any]:
@@ -64,15 +67,17 @@ class Ledger:
     def reserve(self, micro_usd: int) -> bool:
         """Add *micro_usd* to what the run has spent; False, and nothing added, when that is more than its budget."""
         most = self.max_micro_usd - micro_usd
-        request = self._spend(micro_usd)
-        request["ConditionExpression"] = "attribute_not_exists(spent_micro_usd) OR spent_micro_usd <= :most"
-        request["ExpressionAttributeValues"][":most"] = _serialize(most)
-        return most >= 0 and self._update(request)
+        return most >= 0 and self._update(self._add("spent_micro_usd", micro_usd, most))
+
+    def admit(self) -> bool:
+        """Count one more conversation of this run; False, and none counted, beyond max_conversations (0: no limit)."""
+        most = self.max_conversations - 1
+        return most < 0 or self._update(self._add("conversations", 1, most))
 
     def settle(self, reserved_micro_usd: int, paid_micro_usd: int) -> None:
         """Give back what was reserved and not paid; when that fails, the reservation stands as if it had been paid."""
         try:
-            self.once.update_item(**self._spend(paid_micro_usd - reserved_micro_usd))
+            self.once.update_item(**self._add("spent_micro_usd", paid_micro_usd - reserved_micro_usd))
         except (BotoCoreError, ClientError) as error:
             log.warning("%d micro-USD stay reserved (%s)", reserved_micro_usd, type(error).__name__)
 
@@ -91,6 +96,17 @@ class Ledger:
         row = {"reason": str(reason), "run_id": self.run_id}
         return self._set(_key("quarantine", conversation_id), row, "attribute_not_exists(pk)")
 
+    def add_calls(self, conversation: Conversation, calls: int) -> int:
+        """Add calls that came to nothing to those of earlier runs about the same text; return how many it has had."""
+        answer = self.client.update_item(
+            TableName=self.control_table,
+            Key=_key("unanswered", f"{conversation.conversation_id}#{conversation.content_hash}"),
+            UpdateExpression="ADD calls :calls",
+            ExpressionAttributeValues={":calls": _serialize(calls)},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(answer["Attributes"]["calls"]["N"])
+
     def _get(self, key: dict[str, Any]) -> dict[str, Any]:
         answer = self.client.get_item(TableName=self.control_table, Key=key, ConsistentRead=True)
         return {name: _deserialize(value) for name, value in answer.get("Item", {}).items()}
@@ -106,13 +122,19 @@ class Ledger:
         }
         return self._update(request | ({"ConditionExpression": condition} if condition else {}))
 
-    def _spend(self, micro_usd: int) -> dict[str, Any]:
-        return {
+    def _add(self, name: str, amount: int, most: int | None = None) -> dict[str, Any]:
+        """Return the update that adds *amount*, on condition that there are not more than *most* already."""
+        request: dict[str, Any] = {
             "TableName": self.control_table,
             "Key": self._run_key,
-            "UpdateExpression": "ADD spent_micro_usd :amount",
-            "ExpressionAttributeValues": {":amount": _serialize(micro_usd)},
+            "UpdateExpression": "ADD #name :amount",
+            "ExpressionAttributeNames": {"#name": name},
+            "ExpressionAttributeValues": {":amount": _serialize(amount)},
         }
+        if most is not None:
+            request["ConditionExpression"] = "attribute_not_exists(#name) OR #name <= :most"
+            request["ExpressionAttributeValues"][":most"] = _serialize(most)
+        return request
 
     def _update(self, request: dict[str, Any]) -> bool:
         """Make the update; False when its condition did not hold."""

@@ -39,12 +39,18 @@ def aws_client(service: str, aws_conn_id: str | None, config: Config | None = No
     return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, config=config).conn
 
 
-def run_ledger(context: Context, control_table: str, aws_conn_id: str | None, max_micro_usd: int = 0) -> Ledger:
+def run_ledger(
+    context: Context,
+    control_table: str,
+    aws_conn_id: str | None,
+    max_micro_usd: int = 0,
+    max_conversations: int = 0,
+) -> Ledger:
     """Return the ledger of the run that *context* belongs to."""
     run_id = f"{context['dag'].dag_id}/{context['run_id']}"
     dynamodb = aws_client("dynamodb", aws_conn_id, connections=_LEDGER_CONNECTIONS)
     once = aws_client("dynamodb", aws_conn_id, _config(1, _LEDGER_CONNECTIONS))
-    return Ledger(dynamodb, control_table, run_id, max_micro_usd, once)
+    return Ledger(dynamodb, control_table, run_id, max_micro_usd, max_conversations, once)
 
 
 def _config(max_attempts: int, connections: int) -> Config:
@@ -55,7 +61,7 @@ def _config(max_attempts: int, connections: int) -> Config:
 @contextmanager
 def airflow_errors() -> Iterator[None]:
     """
-    Turn what no retry can change into AirflowFailException, and the rest of our errors into AirflowException.
+    Turn what no retry can change into AirflowFailException; for the rest, `retries.py` says when the next try begins.
 
     An AWS error is told by its code and operation alone: its message may quote the request.
     """
@@ -64,7 +70,7 @@ def airflow_errors() -> Iterator[None]:
     except SetupError as error:
         raise AirflowFailException(str(error)) from None
     except ChatCensusError as error:
-        raise AirflowException(str(error)) from None
+        raise error from None
     except ClientError as error:
         code, operation = error.response["Error"]["Code"], error.operation_name
         if code in _NO_RETRY_HELPS:

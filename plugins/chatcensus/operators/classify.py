@@ -36,6 +36,7 @@ class ClassifySegmentOperator(BaseOperator):
     :param mapping: file that says where the table keeps a conversation
     :param models: file with the models and their prices
     :param max_usd: the budget of the whole run; at it, the rest stays pending (templated)
+    :param max_conversations: how many conversations the whole run may ask about; 0 for all (templated)
     :param in_flight: how many calls this task keeps under way at most (templated)
     :param quota: requests and tokens a minute that all tasks together may use of the model (templated)
     :param pseudonym_variable: Airflow Variable with the secret of the user pseudonyms
@@ -49,6 +50,7 @@ class ClassifySegmentOperator(BaseOperator):
         "model",
         "instructions",
         "max_usd",
+        "max_conversations",
         "in_flight",
         "quota",
     )
@@ -68,6 +70,7 @@ class ClassifySegmentOperator(BaseOperator):
         mapping: Path,
         models: Path,
         max_usd: str | float,
+        max_conversations: str | int = 0,
         in_flight: str | int,
         quota: Mapping[str, str | float],
         pseudonym_variable: str = "chatcensus_pseudonym_secret",
@@ -77,7 +80,8 @@ class ClassifySegmentOperator(BaseOperator):
         super().__init__(**kwargs)
         self.segment, self.table, self.control_table, self.model = segment, table, control_table, model
         self.instructions, self.taxonomy, self.mapping, self.models = instructions, taxonomy, mapping, models
-        self.max_usd, self.in_flight, self.quota = max_usd, in_flight, quota
+        self.max_usd, self.max_conversations = max_usd, max_conversations
+        self.in_flight, self.quota = in_flight, quota
         self.pseudonym_variable, self.aws_conn_id = pseudonym_variable, aws_conn_id
         self._census: Census | None = None
 
@@ -136,7 +140,9 @@ class ClassifySegmentOperator(BaseOperator):
             job,
             store=ConversationStore(dynamodb, self.table, mapping, segment["segment"], segment["segments"]),
             judge=BedrockJudge(bedrock, self.model, model, taxonomy),
-            ledger=run_ledger(context, self.control_table, self.aws_conn_id, max_micro_usd),
+            ledger=run_ledger(
+                context, self.control_table, self.aws_conn_id, max_micro_usd, int(self.max_conversations)
+            ),
             claim=claim,
         )
 
