@@ -112,7 +112,7 @@ class Story:
         for name in ("read_busy", "control_busy", "grown", "stalled"):
             setattr(faults, name, random.choice((0, 0, 0, 0, 0, 0.02)))
         faults.takes_no_tools = self.world.happens(0.1)
-        for spans, longest in ((faults.storms, 150), (faults.write_storms, 400)):
+        for spans, longest in ((faults.storms, random.choice((150, 150, 2000))), (faults.write_storms, 400)):
             if self.world.happens(0.12):
                 start = random.uniform(0, 20)
                 spans.append((start, start + random.uniform(1, longest)))

@@ -196,7 +196,8 @@ class SimStore:
             self._overtaken(evaluation)
             return Outcome.CHANGED
         if not self.not_yet_judged(item, evaluation):
-            if item[ATTRIBUTE] == evaluation.attribute():
+            if item[ATTRIBUTE] == evaluation.attribute():  # ours, or another try's that judged alike in this second
+                world.by_process[self.process]["hidden"] += 1
                 return Outcome.EVALUATED
             return Outcome.ALREADY_EVALUATED
         if name in world.full or world.happens(world.faults.grown):
