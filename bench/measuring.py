@@ -61,8 +61,9 @@ def measure(contender: Contender, case: Case, count: int, scale: float, seed: in
         ends = _run_all(commands, wall_limit_s)
         with urllib.request.urlopen(f"{url}/stats") as answer:  # noqa: S310  our own stand-in
             stats = json.load(answer)
-        sys.stderr.write(f"{contender.name}: {json.dumps(stats)}\n")
-        return _row(contender, behaviour, given, count, stats, ends, _valid(paths))
+        row = _row(contender, behaviour, given, count, stats, ends, _valid(paths))
+        sys.stderr.write(f"{table.line(row)}\n")  # a whole table takes many minutes
+        return row
 
 
 def limit_s(behaviour: Behaviour, count: int, tokens_each: float = 1000) -> float:

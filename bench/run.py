@@ -1,7 +1,7 @@
 """
 Run the contenders one after the other, each against a fresh stand-in, and print one table.
 
-    python -m bench.run --install                              everybody, 3,000 conversations, time 10 times as fast
+    python -m bench.run --install                              everybody, 3,000 conversations, time 4 times as fast
     python -m bench.run --case tokens --only "chat census"     one case, one contender
 """
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip().split("\n")[0])
     parser.add_argument("--case", choices=CASES, default="requests")
     parser.add_argument("--records", type=int, help="how many conversations (3,000 unless the case has a count)")
-    parser.add_argument("--scale", type=float, default=10, help="how fast time runs; heavy clients have a lower limit")
+    parser.add_argument("--scale", type=float, default=4, help="how fast time runs; heavy clients have a lower limit")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", help="names of contenders", metavar="NAME")
     parser.add_argument("--install", action="store_true", help="make missing environments, from PyPI")

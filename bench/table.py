@@ -82,25 +82,29 @@ COLUMNS = (
 )
 
 
+def line(row: Row) -> str:
+    """Return the line of one contender."""
+    cells = (
+        row.name + (" *" if row.note else ""),
+        f"{row.times_limit:.3f}" if row.limit_s else "-",
+        f"{row.requests:,}",
+        f"{row.refused:,} ({row.refused_share:.1%})",
+        f"{row.valid:,}",
+        f"{row.lost:,} ({row.lost / row.records:.1%})",
+        f"{row.cpu_s_per_1000:.1f}",
+        f"{row.peak_mb:.0f}",
+        f"{row.grown_mb:.0f}",
+        f"{row.tokens_paid / 1e6:.2f}",
+        f"{row.share_used:.1%}" if row.limit_s else "-",
+        f"{row.most_requests_a_minute:,.0f}",
+        f"{row.most_tokens_a_minute / 1e6:.2f}",
+        f"{row.scale:g}",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """Return the table, a row a contender, with the notes below it."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
-    for row in rows:
-        cells = (
-            row.name + (" *" if row.note else ""),
-            f"{row.times_limit:.3f}" if row.limit_s else "-",
-            f"{row.requests:,}",
-            f"{row.refused:,} ({row.refused_share:.1%})",
-            f"{row.valid:,}",
-            f"{row.lost:,} ({row.lost / row.records:.1%})",
-            f"{row.cpu_s_per_1000:.1f}",
-            f"{row.peak_mb:.0f}",
-            f"{row.grown_mb:.0f}",
-            f"{row.tokens_paid / 1e6:.2f}",
-            f"{row.share_used:.1%}" if row.limit_s else "-",
-            f"{row.most_requests_a_minute:,.0f}",
-            f"{row.most_tokens_a_minute / 1e6:.2f}",
-            f"{row.scale:g}",
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, *(f"\n\\* {row.name}: {row.note}" for row in rows if row.note)])
+    head = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
+    notes = [f"\n\\* {row.name}: {row.note}" for row in rows if row.note]
+    return "\n".join([*head, *map(line, rows), *notes])
