@@ -117,6 +117,18 @@ def test_a_run_that_splits_the_table_differently_waits_too(dynamodb, wall):
     assert second.renew() is not None
 
 
+def test_a_renewal_from_before_a_freeze_does_not_revive_a_claim_beside_a_different_split(dynamodb, wall):
+    frozen = _taken(dynamodb, wall, segment="1/4")
+    then = wall.seconds
+    wall.sleep(LEASE_S + SKEW_S + 1)
+    successor = _taken(dynamodb, wall, "run-2/0", segment="0/3")
+
+    late = SegmentClaim(dynamodb, TABLE, "chat-conversations", "1/4", "stand-in", frozen.owner, 1, lambda: then)
+
+    assert late.renew() is None
+    assert successor.renew() is not None
+
+
 def test_a_segment_that_stays_busy_is_an_error_that_names_its_owner(dynamodb, wall):
     owner, other = _taken(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
 

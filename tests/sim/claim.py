@@ -53,11 +53,12 @@ class SimClaim(SegmentClaim):
             new = {name: values[value] for name, value in _SET.findall(request["UpdateExpression"])}
             if "until" in new:
                 self._seize(row)
+            if "owner" in new:
                 new |= {
                     "process": self.process,
                     "renewed_at": float(new["until"]) - LEASE_S - self.process.skew_s - 1e9,
                 }
-            elif sum(share["share"] for share in new["shares"].values()) > WHOLE:
+            if sum(share["share"] for share in new.get("shares", {}).values()) > WHOLE:
                 world.violated("P15", "the shares add up to more than the whole")
             world.rows[name] = {**row, **new}
         world.scheduler.step()
@@ -94,13 +95,9 @@ class SimClaim(SegmentClaim):
         self.world.stall(self.process)
 
     def take(self, sleep: Callable[[float], None], patience_s: float = 3600) -> None:
-        """Claim the segment, and count whoever works on the table split in another number."""
+        """Claim the segment, and work on it from now on."""
         super().take(sleep, patience_s)
         self.process.is_working = True
-        split = self._segment_key["sk"]["S"].rpartition("/")[2]
-        for (_, segment), row in self.world.rows.items():
-            if "until" in row and segment.rpartition("/")[2] != split:
-                self._seize(row)
 
     def _seize(self, row: dict[str, Any]) -> None:
         """Count a claim that is taken from somebody who still works; only a frozen or a skewed owner may lose it."""

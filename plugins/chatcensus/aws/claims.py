@@ -108,11 +108,27 @@ class SegmentClaim:
         )["Items"]
         split = self._segment_key["sk"]["S"].rpartition("/")[2]
         for other in others:
-            is_over = int(other["until"]["N"]) < self.now() - SKEW_S
-            if other["sk"]["S"].rpartition("/")[2] != split and not is_over:
+            if other["sk"]["S"].rpartition("/")[2] != split and not self._is_over(other):
                 self.release()  # two at once may both step back; each looks again at another moment
                 return other["owner"]["S"]
         return None
+
+    def _is_over(self, other: dict[str, Any]) -> bool:
+        """
+        Tell whether a claim on another segment, in DynamoDB's typed form, has ended, and see that it stays so.
+
+        A renewal that its owner sent before it froze may arrive when we have begun: it must not find the claim as it was.
+        """
+        until = int(other["until"]["N"])
+        if until >= self.now() - SKEW_S:
+            return False
+        request = {
+            "UpdateExpression": "SET #until = :none",
+            "ExpressionAttributeNames": {"#until": "until"},
+            "ExpressionAttributeValues": {":none": _serialize(0), ":read": _serialize(until)},
+        }
+        key = {"pk": self._segment_key["pk"], "sk": other["sk"]}
+        return until == 0 or self._update(key, "#until = :read", request)
 
     def _claim(self) -> bool:
         condition = "attribute_not_exists(pk) OR #until < :over OR (#owner = :owner AND #try <= :try)"
