@@ -159,6 +159,12 @@ class Trial:
             if "evaluation" in item
         }
 
+    def spent_micro_usd(self) -> int:
+        """What the run has spent and holds, by its ledger."""
+        key = {"pk": {"S": "run#trial/run-1"}, "sk": {"S": "run"}}
+        row = self.server.dynamodb.get_item(TableName=self.control_table, Key=key, ConsistentRead=True)["Item"]
+        return int(row["spent_micro_usd"]["N"])
+
     def _counts(self) -> dict[str, dict[str, int]]:
         keys = {conversation_key([("user", text)]): text for text in self.texts.values()}
         counted = self.server.get("conversations")
@@ -232,6 +238,21 @@ def test_a_killed_worker_costs_at_most_its_calls_in_flight(trial: Trial) -> None
     assert 70 <= trial.paid() <= 70 + 2 * IN_FLIGHT
     assert max(trial.calls()) <= 3
     assert waited_s < 5
+
+
+def test_the_ledger_knows_of_all_that_a_killed_worker_spent(trial: Trial) -> None:
+    trial.fill(40)
+    worker = trial.start()
+    wait_until(lambda: trial.writes() >= 15)
+    kill(worker)
+    spent = trial.spent_micro_usd()
+    written = sum(int(evaluation["cost_micro_usd"]) for evaluation in trial.evaluations().values())
+
+    tally = trial.run(attempt=2)
+
+    each = tally["cost_micro_usd"] / tally["calls"]
+    assert spent >= written + (trial.paid() - 40) * each  # what was paid and not written is in it too
+    assert trial.spent_micro_usd() == spent + tally["cost_micro_usd"]  # and the next try gives back what it did not use
 
 
 def test_sigterm_drains_and_pays_for_nothing_twice(trial: Trial) -> None:

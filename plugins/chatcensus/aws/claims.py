@@ -117,7 +117,7 @@ class SegmentClaim:
         """
         Tell whether a claim on another segment, in DynamoDB's typed form, has ended, and see that it stays so.
 
-        A renewal that its owner sent before it froze may arrive when we have begun: it must not find the claim as it was.
+        A renewal that was sent before its owner froze may arrive when we have begun: it must not find it as it was.
         """
         until = int(other["until"]["N"])
         if until >= self.now() - SKEW_S:
