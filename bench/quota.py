@@ -59,7 +59,7 @@ class SlidingMinute:
         self._seen: deque[tuple[float, float]] = deque()
 
     def add(self, now: float, amount: float) -> None:
-        """Count *amount* at *now*; times never go back."""
+        """Count *amount* at *now*, below 0 what is given back; times never go back."""
         while self._seen and self._seen[0][0] <= now - 60:
             self._sum -= self._seen.popleft()[1]
         self._seen.append((now, amount))

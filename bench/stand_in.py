@@ -123,6 +123,7 @@ class StandIn:
     def _end(self, call: _Call, send: Send, reset: Callable[[], None]) -> None:
         self._last = self._now()
         self._quota.settle(self._last, call.reserved_tokens, call.used_tokens)
+        self._tokens_minute.add(self._last, call.used_tokens - call.reserved_tokens)
         self._counts["tokens_paid"] += (call.input_tokens + OUTPUT_TOKENS) if call.is_paid else 0
         self._counts[call.fate] += 1
         if call.fate == "reset":
