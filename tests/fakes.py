@@ -156,10 +156,14 @@ class FakeClaim:
     lease_s = 1e9
 
     def __init__(self, *shares: float | None) -> None:
-        self.shares, self.renewals = deque(shares or (1.0,)), 0
+        self.shares, self.asked = deque(shares or (1.0,)), list[float]()
+
+    @property
+    def renewals(self) -> int:
+        return len(self.asked)
 
     def renew(self, most: float) -> float | None:
-        self.renewals += 1
+        self.asked.append(most)
         share = self.shares.popleft() if len(self.shares) > 1 else self.shares[0]
         return None if share is None else min(share, most)
 

@@ -2,7 +2,7 @@
 
 from chatcensus.answer import Reason
 from chatcensus.evaluation import ATTRIBUTE
-from tests.sim.world import World, content_hash, label
+from tests.sim.world import SimLedger, World, content_hash, label
 
 MOST_CALLS = 3
 
@@ -47,6 +47,12 @@ def of_the_table(world: World) -> None:
 def _is_of_its_own_making(world: World, name: str, version: int, reason: str) -> bool:
     is_blank = all(turn["content"].isspace() for turn in world.items[name]["turns"])
     return (name, version, reason) in world.bad_reasons or (is_blank and reason == Reason.EMPTY)
+
+
+def of_a_faultless_run(world: World, ledger: SimLedger) -> None:
+    """P9, without a fault: what the run says that it spent is what was paid, to the last micro-USD."""
+    if ledger.spent != ledger.really_paid:
+        world.violated("P9", f"{ledger.run} says it spent {ledger.spent}, paid were {ledger.really_paid} micro-USD")
 
 
 def of_a_rerun(world: World, calls: int, writes: int) -> None:

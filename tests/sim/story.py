@@ -89,6 +89,7 @@ class Story:
         world.scheduler.run()
         invariants.of_the_money(world)
         invariants.of_the_table(world)
+        invariants.of_a_faultless_run(world, world.ledgers[-1])
 
         paid, writes = world.counts.paid, world.counts.writes
         self._begin(self._run("once more", Window(None, FOREVER), RICH, segments, in_flight, quota), world.now)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatcensus.answer import Reason
-from chatcensus.census import Census
+from chatcensus.census import LAST_CALLS_S, Census
 from chatcensus.errors import (
     FeatureRefused,
     ModelBusy,
@@ -27,6 +27,7 @@ from chatcensus.errors import (
 from chatcensus.evaluation import ATTRIBUTE, pseudonym
 from chatcensus.interval import Window
 from chatcensus.mapping import Stored
+from chatcensus.pacing import Quota
 from chatcensus.tally import Tally
 from tests.fakes import (
     BAD,
@@ -34,6 +35,7 @@ from tests.fakes import (
     GOOD,
     TAXONOMY,
     USAGE,
+    FakeClaim,
     FakeClock,
     FakeLedger,
     FakeModel,
@@ -275,6 +277,26 @@ def test_a_fault_of_the_infrastructure_leaves_a_conversation_pending_and_never_q
     assert ATTRIBUTE not in store.items["c0"]
     assert ledger.quarantined == {}
     assert outcomes(census(store, FakeModel()).run()) == {"evaluated": 1}
+
+
+def test_a_task_with_nothing_left_to_read_asks_only_for_what_its_last_calls_need():
+    clock, claim = FakeClock(), FakeClaim()
+    slow = [during_the_call(lambda: clock.sleep(2))] * 8
+    quota = Quota(requests_per_minute=1000, tokens_per_minute=1e9)
+
+    census(FakeStore(conversation_items(8)), FakeModel(*slow), clock=clock, claim=claim, in_flight=2, quota=quota).run()
+
+    assert claim.asked == sorted(claim.asked, reverse=True)
+    assert claim.asked[0] == 1.0
+    assert claim.asked[-1] <= 2 / (1000 / 60 * LAST_CALLS_S)  # two calls at most are under way
+
+
+def test_what_a_task_did_not_spend_is_given_back_at_its_end():
+    ledger = FakeLedger()
+
+    tally = census(FakeStore(conversation_items(5)), FakeModel(BAD), ledger).run()
+
+    assert ledger.spent == tally.cost_micro_usd == 6 * COST
 
 
 def test_a_model_that_is_away_for_long_ends_the_try_and_never_quarantines_a_conversation():
