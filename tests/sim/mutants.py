@@ -97,6 +97,7 @@ MUTANTS: dict[str, tuple[int, dict[str, Any]]] = {
     ),
     "a lost reply taken as free": (3000, {"chatcensus.purse.Purse.settle": _lost_is_free}),
     "a kill forgets what was spent": (1000, {"chatcensus.purse.Purse.reserve": _reserve_locally}),
+    "what was not spent is kept": (50, {"chatcensus.purse.Purse.close": lambda _: None}),
     "SDK retries left on": (2000, {"tests.sim.world.SimModel.ask": _sdk_asks_again}),
     "a k of 4": (500, {"chatcensus.asking.MAX_REASKS": 3}),
 }
