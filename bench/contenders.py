@@ -31,5 +31,7 @@ CONTENDERS = (
     Contender("langchain-aws batch", "langchain_aws_batch", "langchain_aws", max_scale=2),
     Contender("langchain-aws batch, adaptive", "langchain_aws_batch", "langchain_aws", ("--retries", "adaptive"), 2),
     Contender("instructor, adaptive", "instructor_client", "instructor", ("--retries", "adaptive"), max_scale=3),
-    Contender("LiteLLM router", "litellm_router", "litellm", ("--retries", "adaptive"), 1, knows_quota=True),
+    Contender(
+        "LiteLLM router", "litellm_router", "litellm", ("--retries", "adaptive", "--workers", "64"), 1, knows_quota=True
+    ),
 )
