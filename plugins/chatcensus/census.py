@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 PROGRESS_EVERY_S = 10.0
 RENEW_EVERY_S = 1.0
 # When nothing is left to read, a task keeps the part of the quota that begins what it still has in so many seconds.
-LAST_CALLS_S, LEAST_SHARE = 5.0, 0.01
+LAST_CALLS_S, LEAST_SHARE = 2.0, 0.02
 # A paid answer is held so long for its write; the table would have to be away for longer to lose it.
 HOLD_S, HOLD_PAUSE_S, HOLD_PAUSE_CAP_S = 1800.0, 0.2, 20.0
 

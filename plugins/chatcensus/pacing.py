@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# A thread that wakes late may catch up this much, and the rate is lower by what that could add to a sliding minute.
-CATCH_UP_S = 0.25
-HEADROOM = 1 - CATCH_UP_S / 60
+# A thread that wakes late may catch up this much, and calls may come closer together on their way; the rate is lower by
+# what both could add to a sliding minute.
+CATCH_UP_S, ON_THE_WAY_S = 0.15, 0.1
+HEADROOM = 1 - (CATCH_UP_S + ON_THE_WAY_S) / 60
 # A refusal cuts the rate to the part that was accepted lately; then it rises again, so that freed quota is found.
 KEPT, LEAST_KEPT, LEAST_RATE, RISE_PER_S, STEADY_S = 0.98, 0.5, 0.02, 0.01, 10.0
 FEW = 20
@@ -61,7 +62,7 @@ class Pacer:
         self._lock = threading.Lock()
         self._share = self._cut = self._steady_cut = 1.0
         self._requests_at = self._tokens_at = self._cut_at = self._risen_at = -math.inf
-        self._accepted = self._refused = self._in_a_row = self._waiting = 0
+        self._accepted = self._refused = self._in_a_row = self._begun = self._waiting = 0
         self._resume_at, self._is_probing = -math.inf, False
         self._answered_at, self._last_tokens = math.inf, 0.0
 
@@ -86,18 +87,22 @@ class Pacer:
 
         Every ticket must be given back by `accepted`, `refused`, `unavailable`, `lost` or `unused`.
         """
+        place: int | None = None
         while not is_stopped():
             with self._lock:
                 now = self._monotonic()
                 wait_s = self._wait_s(now)
                 if wait_s <= 0:
+                    self._waiting -= place is not None
                     return self._let_in(now, tokens)
-                # Those who wait come back one after the other: all of them would ask for the one place that is free.
-                wait_s += self._waiting * self._seconds(1, self.quota.requests_per_minute) if self._share > 0 else 0
-                self._waiting += 1
+                if place is None:
+                    place = self._begun + self._waiting
+                    self._waiting += 1
+                # Who is not the next comes back when it is his turn: all would ask for the one place that is free.
+                wait_s += max(0, place - self._begun) * self._seconds(1, self.quota.requests_per_minute)
             self._sleep(min(wait_s, _LOOK_AGAIN_S))
-            with self._lock:
-                self._waiting -= 1
+        with self._lock:
+            self._waiting -= place is not None
         return None
 
     def silent_s(self) -> float:
@@ -164,6 +169,7 @@ class Pacer:
         return max(self._resume_at, self._requests_at, self._tokens_at) - now
 
     def _let_in(self, now: float, tokens: float) -> Ticket:
+        self._begun += 1
         self._is_probing = self._in_a_row >= STORM
         self._answered_at, self._last_tokens = min(self._answered_at, now), tokens
         late = now - CATCH_UP_S
@@ -172,8 +178,8 @@ class Pacer:
         return Ticket(now, tokens)
 
     def _give_back(self, tokens: float) -> None:
-        if self._share > 0:
-            self._tokens_at -= self._seconds(tokens, self.quota.tokens_per_minute)
+        self._tokens_at -= self._seconds(tokens, self.quota.tokens_per_minute)
 
     def _seconds(self, amount: float, per_minute: float) -> float:
-        return amount * 60 / (per_minute * self._share * self._cut * HEADROOM)
+        """Return for how long our share of the quota lasts for so much of it; 0 where there is no share to go by."""
+        return amount * 60 / (per_minute * self._share * self._cut * HEADROOM) if self._share > 0 else 0.0
