@@ -27,7 +27,7 @@ HEAD = STATUS + b"Content-Type: application/json\r\nContent-Length: %d\r\n" % le
 WHOLE = HEAD + b"\r\n" + BODY
 PRIVATE = "秘密の相談"
 READ_TIMEOUT_S = 5
-MUCH_LATER_S = 2  # after a deadline of 0.2 s, on a busy machine, and well before the read timeout
+MUCH_LATER_S = 4  # after a deadline of 0.2 s, on a busy machine, and before the read timeout
 
 # The model id of a call names its reply: what is sent, one part after the other, and the pause after each part.
 REPLIES: dict[str, tuple[list[bytes], float]] = {
@@ -173,7 +173,7 @@ def test_a_reply_that_breaks_off_is_a_closed_connection(client):
 
 @pytest.mark.parametrize("reply", ["headers_drip", "body_drips"])
 def test_the_call_after_a_deadline_gets_its_own_reply_whole(client, reply):
-    set_deadline(client, "Converse", 0.5)
+    set_deadline(client, "Converse", 1.5)
 
     with pytest.raises(ReadTimeoutError):
         _ask(client, reply)
@@ -182,7 +182,7 @@ def test_the_call_after_a_deadline_gets_its_own_reply_whole(client, reply):
 
 
 def test_a_call_that_drips_costs_the_others_nothing(client):
-    set_deadline(client, "Converse", 0.8)
+    set_deadline(client, "Converse", 4)
 
     with ThreadPoolExecutor(33) as threads:
         drip = threads.submit(_ask, client, "headers_drip")
