@@ -59,7 +59,7 @@ PARAMS = {
         800, type="number", exclusiveMinimum=0, description="Requests a minute for all runs together: 80 % of the quota"
     ),
     "tokens_per_minute": Param(1_600_000, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"),
-    "max_rejection_percent": Param(5, type="number", minimum=0, maximum=100, description="Fail over so many useless"),
+    "max_rejection_percent": Param(5, type="number", minimum=0, maximum=100, description="Fail at more bad answers"),
 }
 
 

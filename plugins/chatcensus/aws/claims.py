@@ -161,10 +161,9 @@ class SegmentClaim:
             free = WHOLE - sum(share["share"] for share in shares.values())
             fair = fair_share([most, *(share["most"] for share in shares.values())])
             new = {"share": max(0, min(most, fair, free)), "most": most, "until": int(self.now() + LEASE_S)}
-            is_fresh = mine.get("until", 0) > new["until"] - SHARE_AGE_S
-            if (is_fresh and mine == {**new, "until": mine["until"]}) or self._write_shares(
-                row, shares | {self.owner: new}
-            ):
+            is_unchanged = mine == {**new, "until": mine.get("until", 0)}
+            is_fresh = is_unchanged and mine["until"] > new["until"] - SHARE_AGE_S
+            if is_fresh or self._write_shares(row, shares | {self.owner: new}):
                 return new["share"] / WHOLE
         return 0.0  # the row changes too fast under us: stand still until the next renewal
 
