@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from local_aws.aws_error import AwsError
 from local_aws.bedrock import BedrockStandIn, Judge
 from local_aws.dynamodb_export import DynamoDBExports
+from local_aws.dynamodb_rules import check_numbers, without_key
 from local_aws.faults import FaultPlan
 from local_aws.faulty_converse import FaultyConverse
 from local_aws.glue_versions import refuse_stale_version
@@ -195,9 +196,19 @@ class LocalAws:
             return Response.of_json(self._exports.handle(action, request.json(), region))
         if service == "AWSGlue" and action == "UpdateTable":
             return self._update_table(request)
-        if request.target == "DynamoDB_20120810.DescribeTable":
-            return self._describe_table(request)
+        if service == "DynamoDB_20120810":
+            return self._dynamodb(action, request)
         return self._moto.handle(request)
+
+    def _dynamodb(self, action: str, request: Request) -> Response:
+        if action == "DescribeTable":
+            return self._describe_table(request)
+        body = request.json()
+        check_numbers(body)
+        reply = self._moto.handle(request)
+        if reply.is_success and body.get("ReturnValues") in {"UPDATED_OLD", "UPDATED_NEW"}:
+            return Response.of_json(without_key(body["Key"], reply.json()))
+        return reply
 
     def _local(self, request: Request) -> Response:
         """Answer what is ours alone: the counts, and the fault plan."""
