@@ -96,3 +96,12 @@ def test_a_call_that_could_pass_the_cap_is_not_sent(exports: Any) -> None:
 def test_a_call_without_a_price_is_not_sent() -> None:
     with pytest.raises(KeyError, match="has no price"):
         Budget(Decimal(100)).pay(SESSION.get_service_model("ec2").operation_model("RunInstances"))
+
+
+def test_what_was_made_may_be_removed_when_the_money_is_spent(exports: Any) -> None:
+    budget = Budget(Decimal("0.10"))
+    budget.pay(exports)
+
+    budget.pay(SESSION.get_service_model("dynamodb").operation_model("DeleteTable"))
+
+    assert budget.spent > budget.cap
