@@ -22,6 +22,7 @@ from local_aws.dynamodb_rules import check_numbers, without_key
 from local_aws.faults import FaultPlan
 from local_aws.faulty_converse import FaultyConverse
 from local_aws.glue_versions import refuse_stale_version
+from local_aws.hollow import refuse_hollow
 from local_aws.item_size import item_bytes
 from local_aws.journal import Journal, Record
 from local_aws.moto_app import MotoApp
@@ -171,6 +172,9 @@ class LocalAws:
             return Response.of_error(error, request)
         except ConnectionDropped:
             raise  # the handler closes the connection
+        except NotImplementedError:  # moto's word for an operation that it has not
+            what = request.target or f"{request.method} {request.path}"
+            return Response.of_error(AwsError("NotImplemented", f"The local AWS does not answer {what}", 501), request)
         except Exception as error:  # noqa: BLE001  a server answers; the text of the error may hold a conversation
             place = traceback.extract_tb(error.__traceback__)[-1]
             kind, what = type(error).__name__, request.target or f"{request.method} {request.path}"
@@ -188,6 +192,7 @@ class LocalAws:
             return self._local(request)
         if request.target:
             request.json()  # moto answers 500 to a body that is no JSON
+            refuse_hollow(request.target)
         service, _, action = request.target.rpartition(".")
         if service == "AmazonAthena" and action in _ATHENA_ACTIONS:
             return Response.of_json(self._athena_service().handle(action, request.json()))

@@ -20,7 +20,7 @@ _KEPT = re.compile(
 )
 # A session token is a credential, not a part of the request; the body is no longer chunked once it has been read.
 _DROPPED = {"HTTP_X_AMZ_SECURITY_TOKEN", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"}
-_REGION = re.compile(r"Credential=[^/]*/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
+_SCOPE = re.compile(r"Credential=[^/]*/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 
 
 class ConnectionDropped(ConnectionError):
@@ -76,8 +76,18 @@ class Request:
     @property
     def region(self) -> str | None:
         """The Region the caller signed for."""
-        scope = _REGION.search(self.environ.get("HTTP_AUTHORIZATION", ""))
+        scope = self._scope
         return scope.group(1) if scope else None
+
+    @property
+    def service(self) -> str | None:
+        """The service the caller signed for, by its signing name."""
+        scope = self._scope
+        return scope.group(2) if scope else None
+
+    @property
+    def _scope(self) -> re.Match[str] | None:
+        return _SCOPE.search(self.environ.get("HTTP_AUTHORIZATION", ""))
 
     def json(self) -> dict[str, Any]:
         """
@@ -151,8 +161,9 @@ class Response:
     def of_error(cls, error: AwsError, request: Request) -> "Response":
         """Spell an error the way the caller's protocol does: JSON with a header, or XML."""
         status = f"{error.status} {error.code}"
-        if request.target or request.path.startswith("/model/"):
-            reply = cls.of_json({"__type": error.code, "message": error.message}, status)
+        speaks_xml = request.service in {None, "s3"} or request.path == "/"
+        if request.target or request.path.startswith("/model/") or not speaks_xml:
+            reply = cls.of_json({"__type": error.code, "message": error.message, **error.members}, status)
             reply.headers.append(("x-amzn-ErrorType", error.code))
             return reply
         inner = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"

@@ -43,6 +43,20 @@ def test_invoke_model_is_refused_by_name(local_aws):
         local_aws.client("bedrock-runtime").invoke_model(modelId=MODEL, body=b"{}")
 
 
+def test_what_would_only_look_done_is_refused_by_name(local_aws):
+    with pytest.raises(ClientError, match="does not do StartJobRun: it would end SUCCEEDED without") as refused:
+        local_aws.client("glue").start_job_run(JobName="anything")
+
+    assert refused.value.response["Error"]["Code"] == "UnknownOperationException"
+
+
+def test_what_nobody_answers_is_refused_in_the_callers_protocol(local_aws):
+    with pytest.raises(ClientError, match="does not answer POST /guardrails") as refused:
+        local_aws.client("bedrock").create_guardrail(name="g", blockedInputMessaging="no", blockedOutputsMessaging="no")
+
+    assert refused.value.response["Error"]["Code"] == "NotImplemented"
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
