@@ -3,8 +3,9 @@ The file that makes the local AWS survive a kill: every acknowledged change, in 
 
 A record is one write(2) of: length (4 bytes), CRC-32 (4 bytes), one line of JSON, the body. What a killed process has
 written stays with the operating system, so no fsync is needed; only a power cut could lose it. A torn last record was
-never acknowledged and is cut off; a record that is there but spoilt is never passed over. Times that AWS stamps itself
-(LastModified, CreateTime) start anew at each replay.
+never acknowledged and is cut off; a record that is there but spoilt is never passed over. A record says when its
+change took effect (`at`, microseconds since 1970; earlier versions did not), so that point-in-time recovery comes back;
+times that AWS stamps itself (LastModified, CreateTime) start anew at each replay.
 """
 
 import fcntl
@@ -83,6 +84,10 @@ class Journal:
         except OSError:  # a full disk: half a record in front of later ones would spoil them all
             os.ftruncate(self._file, whole)
             raise
+
+    def clear(self) -> None:
+        """Forget every record."""
+        os.ftruncate(self._file, len(_MAGIC))
 
     def close(self) -> None:
         os.close(self._file)

@@ -4,6 +4,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from threading import RLock
 from typing import Any
@@ -12,9 +13,22 @@ from moto.core.base_backend import BackendDict
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local_aws import cloudformation  # noqa: F401  moto finds the resource types by their classes
+from local_aws import cloudformation  # noqa: F401  moto finds what is in them by itself
 from local_aws.aws_error import AwsError
-from local_aws.dynamodb_items import all_items, forget_copies, present_state, put_back, written
+from local_aws.dynamodb import scan_order  # noqa: F401  moto finds what is in them by itself
+from local_aws.dynamodb.item_image import Image, forget_decoded, settle
+from local_aws.dynamodb.items import (
+    Named,
+    forget_copies,
+    images_by_key,
+    images_in,
+    images_of,
+    key_names,
+    named_items,
+    put_back,
+    states_of,
+)
+from local_aws.dynamodb.table_history import Change, Histories, Place, micros_of
 from local_aws.journal import Record
 from local_aws.wsgi import Request, Response
 
@@ -25,6 +39,10 @@ _READS = re.compile(r"(Get|List|Describe|BatchGet|TransactGet|Query|Scan|Search|
 _QUERY_ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 _UPLOAD_ID = re.compile(r"(?<=uploadId=)[^&]+")
 _NEW_UPLOAD_ID = re.compile(rb"<UploadId>([^<]+)</UploadId>")
+# PartiQL: which items such a request writes stands in its text, so all items are compared.
+_ANY_ITEM = {"ExecuteStatement", "ExecuteTransaction", "BatchExecuteStatement"}
+# What moto takes a request for that is not signed.
+_NO_REGION = "us-east-1"
 
 
 def is_change(request: Request) -> bool:
@@ -49,14 +67,18 @@ class MotoApp:
 
     One lock for everything: moto iterates over dictionaries that other threads change, and conditional writes are
     only atomic when nothing comes between the look and the write. *on_change* is called under the lock, after a
-    successful change and before its reply leaves, with the record that `replay` takes.
+    successful change and before its reply leaves, with the record that `replay` takes; None when nobody keeps it.
     """
 
-    def __init__(self, on_change: Callable[[Record], None]) -> None:
+    def __init__(
+        self, on_change: Callable[[Record], None] | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.lock = RLock()
         self.writes: Counter[str] = Counter()
         self._on_change = on_change
+        self._now = now
         self._app = _Dispatcher(create_backend_app)
+        self._histories = Histories()
         self._changes = 0
         self._upload_ids: dict[str, str] = {}
 
@@ -64,7 +86,9 @@ class MotoApp:
         """Forget everything."""
         with self.lock:
             BackendDict.reset()
+            forget_decoded()
             forget_copies()
+            self._histories.clear()
             self.writes.clear()
             self._changes = 0
             self._upload_ids.clear()
@@ -75,37 +99,30 @@ class MotoApp:
             if not is_change(request):
                 return self._ask(request)
             self._changes += 1
-            seed = self._changes
-            reply = self._change(request, seed)
+            at, seed = micros_of(self._now()), self._changes
+            reply, names, after = self._change(request, seed, at)
             if reply.is_success:
-                self._on_change(self._record(request, reply, seed))
+                self.writes.update(table for _, (table, _) in names)
+                if self._on_change:
+                    self._on_change(_record(request, reply, {"seed": seed, "at": at}, names, after))
             return reply
 
     def replay(self, record: Record) -> None:
-        """Apply a change of an earlier life again, so that it gives the same ids."""
+        """Apply a change of an earlier life again, so that it gives the same ids and the same history."""
         with self.lock:
-            if record.head["kind"] == "items":
-                put_back(record.head["region"], record.head["items"])
+            head, at = record.head, record.head.get("at")
+            if head["kind"] == "items":
+                self._put_back(head["region"], head["items"], at)
                 return
-            self._changes = record.head["seed"]
-            request = Request(record.head["environ"], record.body)
-            reply = self._change(request, self._changes)
+            self._changes = head["seed"]
+            request = Request(head["environ"], record.body)
+            reply, _, _ = self._change(request, self._changes, at)
             if not reply.is_success:
                 what = request.target or f"{request.method} {request.path}"
                 log.warning("a stored change was refused at replay: %s %s", what, reply.status)
-            elif "upload_id" in record.head:
+            elif "upload_id" in head:
                 # moto draws upload ids from the operating system, which cannot be seeded.
-                self._upload_ids[record.head["upload_id"]] = _upload_id(request, reply)["upload_id"]
-
-    def _record(self, request: Request, reply: Response, seed: int) -> Record:
-        service, _, action = request.target.rpartition(".")
-        items = written(action, request.json()) if service == "DynamoDB_20120810" else []
-        if items and request.region:
-            self.writes.update(table for table, _ in items)
-            states = present_state(request.region, items)
-            return Record({"kind": "items", "region": request.region, "items": states})
-        head = {"kind": "request", "environ": request.environ, "seed": seed, **_upload_id(request, reply)}
-        return Record(head, request.body)
+                self._upload_ids[head["upload_id"]] = _upload_id(request, reply)["upload_id"]
 
     def call(self, target: str, body: dict[str, Any], *, service: str, region: str) -> dict[str, Any]:
         """
@@ -120,24 +137,88 @@ class MotoApp:
             raise AwsError(code, str(answer.get("message", answer.get("Message", ""))), int(reply.status[:3]))
         return answer
 
-    def all_items(self, region: str, table: str) -> list[dict[str, Any]]:
-        """Return every item of a table in DynamoDB's JSON, as they are at one moment."""
+    def images(self, region: str, table: str, before: int | None = None) -> list[Image]:
+        """Return every item of a table, as they are or as they were just before a time (microseconds since 1970)."""
         with self.lock:
-            return all_items(region, table)
+            if before is None:
+                return images_in(region, table)
+            return self._histories.of(region, table).images_before(before, images_by_key(region, table))
 
-    def _change(self, request: Request, seed: int) -> Response:
+    def changes(self, region: str, table: str, start: int, end: int) -> list[Change]:
+        """Return one change for each item written from *start* until just before *end* (microseconds since 1970)."""
+        with self.lock:
+            return self._histories.of(region, table).changes_between(start, end)
+
+    def key_names(self, region: str, table: str) -> list[str]:
+        """Return the names of a table's key attributes."""
+        with self.lock:
+            return key_names(region, table)
+
+    def table_bytes(self, region: str, table: str) -> int:
+        """Return the size of a table's items in bytes, from the size that each image knows."""
+        return sum(image.size_bytes for image in self.images(region, table))
+
+    def _change(
+        self, request: Request, seed: int, at: int | None
+    ) -> tuple[Response, list[Named], dict[Place, Image | None]]:
+        """Let moto change what it holds; return the items that the request names, and what they are now."""
+        service, _, action = request.target.rpartition(".")
+        region = request.region or _NO_REGION
+        is_dynamodb = service == "DynamoDB_20120810"
+        names = named_items(region, action, request.json()) if is_dynamodb else []
+        before = self._images(region, action, names)
         mock_random.seed(seed)
-        return self._ask(request)
+        reply = None
+        try:
+            reply = self._ask(request, is_change=True)
+        finally:
+            after = self._images(region, action, names)
+            if reply is None or not reply.is_success:
+                # moto may have begun: a refused write leaves no trace.
+                put_back(region, states_of([name for name in names if before[name.place] != after[name.place]], before))
+        if not reply.is_success:
+            return reply, [], {}
+        if before or after:
+            if at is not None:
+                self._histories.note(region, at, before, after)
+        else:
+            self._histories.follow(at)
+        return reply, names, after
 
-    def _ask(self, request: Request) -> Response:
+    def _images(self, region: str, action: str, names: list[Named]) -> dict[Place, Image | None]:
+        if action not in _ANY_ITEM:
+            return images_of(region, names)
+        tables = self._histories.tables(region)
+        return {(table, key): image for table in tables for key, image in images_by_key(region, table).items()}
+
+    def _put_back(self, region: str, states: list[dict[str, Any]], at: int | None) -> None:
+        names = [Named.of(region, state["table"], state["key"]) for state in states]
+        before = images_of(region, names)
+        put_back(region, states)
+        if at is not None:
+            self._histories.note(region, at, before, images_of(region, names))
+
+    def _ask(self, request: Request, *, is_change: bool = False) -> Response:
         query = str(request.environ.get("QUERY_STRING", ""))
         if self._upload_ids and "uploadId=" in query:
             query = _UPLOAD_ID.sub(lambda found: self._upload_ids.get(found[0], found[0]), query)
             request = Request({**request.environ, "QUERY_STRING": query}, request.body)
+        if request.target.endswith(".DescribeContinuousBackups"):
+            self._histories.tell_the_window(micros_of(self._now()))
         try:
             return Response.of_app(self._app, request)
         finally:
+            settle(is_change=is_change)
             forget_copies()
+
+
+def _record(
+    request: Request, reply: Response, head: dict[str, Any], names: list[Named], after: dict[Place, Image | None]
+) -> Record:
+    if names and request.region:
+        states = states_of(names, after)
+        return Record({"kind": "items", "region": request.region, "items": states, "at": head["at"]})
+    return Record({"kind": "request", "environ": request.environ, **head, **_upload_id(request, reply)}, request.body)
 
 
 def _upload_id(request: Request, reply: Response) -> dict[str, str]:

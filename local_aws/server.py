@@ -6,24 +6,29 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
-from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import make_server
 
+from local_aws.athena.api import prepared_statements  # noqa: F401  they and workgroups are completed in moto
 from local_aws.aws_error import AwsError
-from local_aws.bedrock import BedrockStandIn, Judge
-from local_aws.dynamodb_export import DynamoDBExports
-from local_aws.dynamodb_rules import check_numbers, without_key
-from local_aws.faults import FaultPlan
-from local_aws.faulty_converse import FaultyConverse
+from local_aws.bedrock.batch_inference import BatchJobs
+from local_aws.bedrock.control import BedrockControl
+from local_aws.bedrock.count_tokens import count_tokens
+from local_aws.bedrock.faults import FaultPlan
+from local_aws.bedrock.faulty_converse import FaultyConverse
+from local_aws.bedrock.model_directory import ModelDirectory
+from local_aws.bedrock.openai_model import OpenAiModel
+from local_aws.bedrock.stand_in import BedrockStandIn, Judge
+from local_aws.dynamodb.exports import DynamoDBExports
+from local_aws.dynamodb.rules import check_numbers, without_key
 from local_aws.glue_versions import refuse_stale_version
 from local_aws.hollow import refuse_hollow
-from local_aws.item_size import item_bytes
+from local_aws.http_server import HttpServer
 from local_aws.journal import Journal, Record
 from local_aws.moto_app import MotoApp
 from local_aws.wsgi import ConnectionDropped, Request, Response
@@ -31,17 +36,18 @@ from local_aws.wsgi import ConnectionDropped, Request, Response
 log = logging.getLogger(__name__)
 
 REGION = "ap-northeast-1"
-# What the SQL engine answers; workgroups and data catalogs are moto's.
-_ATHENA_ACTIONS = {
-    "StartQueryExecution",
-    "StopQueryExecution",
-    "GetQueryExecution",
-    "BatchGetQueryExecution",
-    "ListQueryExecutions",
-    "GetQueryResults",
-    "GetQueryRuntimeStatistics",
-    "GetTableMetadata",
-    "ListTableMetadata",
+# What of Athena moto keeps, as completed by us; the SQL engine answers the rest, or refuses it by name.
+_ATHENA_STATE = {
+    "CreateWorkGroup",
+    "GetWorkGroup",
+    "ListWorkGroups",
+    "UpdateWorkGroup",
+    "DeleteWorkGroup",
+    "CreatePreparedStatement",
+    "GetPreparedStatement",
+    "ListPreparedStatements",
+    "UpdatePreparedStatement",
+    "DeletePreparedStatement",
 }
 _MODEL = re.compile(r"/model/(.+)/([a-z-]+)")
 # What of Bedrock the stand-in does not answer, and moto answers with nothing.
@@ -49,7 +55,6 @@ _NO_CONVERSE = {
     "converse-stream": "ConverseStream",
     "invoke": "InvokeModel",
     "invoke-with-response-stream": "InvokeModelWithResponseStream",
-    "count-tokens": "CountTokens",
 }
 
 
@@ -59,7 +64,8 @@ class Settings:
     Say how one local AWS behaves.
 
     Units: *latency_s* median seconds of a Converse call; *export_delay_s* seconds an export stays IN_PROGRESS.
-    *faults* is the plan of `faults.py` that Converse begins with.
+    *batch_step_s* seconds a batch job stays in each state before it begins. *faults* is the plan of `faults.py` that
+    Converse begins with.
     """
 
     host: str = "127.0.0.1"
@@ -68,6 +74,7 @@ class Settings:
     latency_s: float = 0.0
     seed: int = 1
     export_delay_s: float = 0.3
+    batch_step_s: float = 0.3
     region: str = REGION
     faults: dict[str, Any] = field(default_factory=dict)
 
@@ -77,27 +84,46 @@ class LocalAws:
     Serve AWS on one port of this process, in threads.
 
     moto keeps its state per process, so there is one LocalAws per process at a time; `start` begins with nothing but
-    what *settings.data* holds. *judge* replaces the keyword model, in tests.
+    what *settings.data* holds. *model* answers Converse in the stand-in's place. *judge* replaces
+    the keyword model, *now* the clock of DynamoDB's recovery and of Bedrock, in tests.
     """
 
-    def __init__(self, settings: Settings, *, judge: Judge | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        judge: Judge | None = None,
+        model: OpenAiModel | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.settings = settings
-        self._judge = judge
+        self._judge, self._model = judge, model
         self._journal = Journal(settings.data) if settings.data else None
-        self._moto = MotoApp(self._store)
+        self._now = now
+        self._moto = MotoApp(self._store if self._journal else None, now)
         self._clients: dict[tuple[str, str], Any] = {}
         self._making = threading.RLock()
-        self._server = make_server(settings.host, settings.port, self, threaded=True, request_handler=_QuietHandler)
+        self._server = HttpServer(settings.host, settings.port, self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="local-aws", daemon=True)
         self.replayed = 0
         self._begin()
 
     def _begin(self) -> None:
         self._moto.reset()
-        self._bedrock = BedrockStandIn(judge=self._judge, latency_s=self.settings.latency_s, seed=self.settings.seed)
-        self._converse = FaultyConverse(FaultPlan.of_json(self.settings.faults))
+        self._models = ModelDirectory(self._now)
+        self._bedrock = self._model or BedrockStandIn(
+            self._models, judge=self._judge, latency_s=self.settings.latency_s, seed=self.settings.seed
+        )
+        self._converse = FaultyConverse(FaultPlan.of_json(self.settings.faults), self._models.check)
+        self._jobs = BatchJobs(
+            self._models,
+            self.client,
+            lambda model_id, body: self._converse.answer_record(model_id, body, self._bedrock.converse),
+            step_s=self.settings.batch_step_s,
+        )
+        self._control = BedrockControl(self._models, self._jobs)
         self._exports = DynamoDBExports(
-            self._moto, self.client, remember=self._store_export, delay_s=self.settings.export_delay_s
+            self._moto, self.client, remember=self._store_export, delay_s=self.settings.export_delay_s, now=self._now
         )
         self._athena: Any = None
 
@@ -113,11 +139,14 @@ class LocalAws:
         return self
 
     def reset(self) -> None:
-        """Forget everything: a fresh AWS at the same address. Only where nothing is kept on disk."""
-        if self._journal:
-            raise RuntimeError(f"{self._journal.path} keeps the state: remove the directory instead of resetting")
+        """Forget everything, what is kept on disk too: a fresh AWS at the same address."""
         self._exports.close()
-        self._begin()
+        self._close_athena()
+        self._jobs.close()
+        with self._moto.lock:
+            if self._journal:
+                self._journal.clear()
+            self._begin()
 
     def wait_for_exports(self) -> None:
         """Return when no export is in progress any more."""
@@ -126,6 +155,8 @@ class LocalAws:
     def stop(self) -> None:
         """Stop serving; what was acknowledged is in the journal."""
         self._exports.close()
+        self._close_athena()
+        self._jobs.close()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -161,11 +192,12 @@ class LocalAws:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer as a WSGI application."""
-        reply = self._answer(Request.read(environ))
+        reply = self.answer(Request.read(environ))
         start_response(reply.status, reply.headers)
         return reply.chunks()
 
-    def _answer(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
+        """Answer one request, with an error where it is one. Raises: ConnectionDropped where no reply may arrive."""
         try:
             return self._dispatch(request)
         except AwsError as error:
@@ -185,16 +217,24 @@ class LocalAws:
         model = _MODEL.fullmatch(request.path) if request.method == "POST" else None
         if model and model.group(2) == "converse":
             return self._converse.answer(unquote(model.group(1)), request.json(), self._bedrock.converse)
+        if model and model.group(2) == "count-tokens":
+            return self._count_tokens(unquote(model.group(1)), request)
         if model and model.group(2) in _NO_CONVERSE:
             operation = _NO_CONVERSE[model.group(2)]
             raise AwsError("ValidationException", f"The local AWS does not answer {operation}: use Converse")
         if request.path.startswith("/_local/"):
             return self._local(request)
+        if request.service == "bedrock":
+            ours = self._control.answer(request, request.region or self.settings.region)
+            if ours:
+                return ours
         if request.target:
             request.json()  # moto answers 500 to a body that is no JSON
             refuse_hollow(request.target)
         service, _, action = request.target.rpartition(".")
-        if service == "AmazonAthena" and action in _ATHENA_ACTIONS:
+        if service == "AmazonAthena" and action == "DeleteWorkGroup":
+            return self._delete_work_group(request)
+        if service == "AmazonAthena" and action not in _ATHENA_STATE:
             return Response.of_json(self._athena_service().handle(action, request.json()))
         if service == "DynamoDB_20120810" and action in DynamoDBExports.ACTIONS:
             region = request.region or self.settings.region
@@ -215,13 +255,21 @@ class LocalAws:
             return Response.of_json(without_key(body["Key"], reply.json()))
         return reply
 
+    def _count_tokens(self, model_id: str, request: Request) -> Response:
+        if self._model:
+            raise AwsError("ValidationException", f"The local AWS cannot count the tokens of {self._model.name!r}")
+        return Response.of_json(count_tokens(model_id, request.json(), self._now().date()))
+
     def _local(self, request: Request) -> Response:
-        """Answer what is ours alone: the counts, and the fault plan."""
+        """Answer what is ours alone: the counts, the fault plan, and a fresh start."""
         match request.method, request.path.removeprefix("/_local/"):
             case "GET", "stats":
                 return Response.of_json(self.stats())
             case "GET", "conversations":
                 return Response.of_json(self._converse.counts.by_conversation())
+            case "POST", "reset":
+                self.reset()
+                return Response.of_json({})
             case "PUT", "faults":
                 try:
                     self._converse.set_plan(FaultPlan.of_json(request.json()))
@@ -236,8 +284,8 @@ class LocalAws:
         if not reply.is_success:
             return reply
         answer = reply.json()
-        items = self._moto.all_items(request.region or self.settings.region, answer["Table"]["TableName"])
-        answer["Table"]["TableSizeBytes"] = sum(map(item_bytes, items))
+        region = request.region or self.settings.region
+        answer["Table"]["TableSizeBytes"] = self._moto.table_bytes(region, answer["Table"]["TableName"])
         return Response.of_json(answer)
 
     def _update_table(self, request: Request) -> Response:
@@ -248,14 +296,26 @@ class LocalAws:
             )
             return self._moto.handle(request)
 
+    def _delete_work_group(self, request: Request) -> Response:
+        self._athena_service().check_deletion(request.json())
+        reply = self._moto.handle(request)
+        if reply.is_success:
+            self._athena_service().forget_workgroup(request.json()["WorkGroup"])
+        return reply
+
     def _athena_service(self) -> Any:
         """Make the SQL engine when it is first asked for: it brings DuckDB and sqlglot with it."""
         with self._making:
             if self._athena is None:
-                from local_aws.athena.service import AthenaService
+                from local_aws.athena.api.service import AthenaService
 
                 self._athena = AthenaService(self.client)
             return self._athena
+
+    def _close_athena(self) -> None:
+        """End the queries that run: their threads would outlive the server."""
+        if self._athena is not None:
+            self._athena.close()
 
     def _store(self, record: Record) -> None:
         if self._journal:
@@ -267,30 +327,12 @@ class LocalAws:
     def _replay(self) -> int:
         if not self._journal:
             return 0
-        records = list(self._journal.records())
-        last_state = {
-            record.head["description"]["ExportArn"]: number
-            for number, record in enumerate(records)
-            if record.head["kind"] == "export"
-        }
-        for number, record in enumerate(records):
+        count = 0
+        for record in self._journal.records():
             if record.head["kind"] == "export":
-                description = record.head["description"]
-                self._exports.restore(description, is_last=last_state[description["ExportArn"]] == number)
+                self._exports.restore(record.head["description"])
             else:
                 self._moto.replay(record)
-        return len(records)
-
-
-class _QuietHandler(MotoRequestHandler):
-    """Answer without a line of log a request, and without waiting 40 ms to fill a packet."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Close a connection that is gone, or that shall look so: nothing more can come over it."""
-        self.close_connection = True
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  werkzeug's name
-        log.debug(f"%s {message}", type, *args)  # noqa: G004  werkzeug's format string
+            count += 1
+        self._exports.resume()
+        return count

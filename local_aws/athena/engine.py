@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from sqlglot import exp
 
-from local_aws.athena import ddl, writing
-from local_aws.athena.casts import coerce
-from local_aws.athena.catalog import Catalog, TableName, read_table, view_input
 from local_aws.athena.execution import Job, Run, Started
-from local_aws.athena.expressions import only
-from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.files import ParsedFiles
-from local_aws.athena.parsing import Unload, parse_statement, view_query
+from local_aws.athena.failures import StatementError, Unsupported, ddl_task_failure, table_not_found
+from local_aws.athena.iceberg.definition import AlterTable, IcebergTable, ctas_properties
+from local_aws.athena.language.casts import coerce
+from local_aws.athena.language.expressions import only
+from local_aws.athena.language.parsing import Unload, parse_statement, view_query
+from local_aws.athena.language.scope import Expression
+from local_aws.athena.language.trino_types import Type, duckdb_name
+from local_aws.athena.outcome import Listing, Outcome
 from local_aws.athena.results import ResultColumn, ResultSet, text_of
-from local_aws.athena.scope import Expression
-from local_aws.athena.store import Store, split_uri
-from local_aws.athena.trino_types import Type, duckdb_name
+from local_aws.athena.tables import catalog_statements, ddl, hive_grammar, writing
+from local_aws.athena.tables.catalog import Catalog, TableName, is_iceberg, read_table, view_input
+from local_aws.athena.tables.parsed_files import ParsedFiles
+from local_aws.athena.tables.store import Store, split_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pyarrow as pa
-
-    from local_aws.athena.relation import Relation
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a statement gave: an answer, or the number of rows it wrote and the objects that hold them."""
-
-    kind: str  # DML, DDL or UTILITY
-    substatement: str
-    result: ResultSet = field(default_factory=ResultSet)
-    written_rows: int | None = None
-    written_objects: tuple[str, ...] = ()
-    scanned_bytes: int = 0
+    from local_aws.athena.iceberg.statements import Iceberg
+    from local_aws.athena.language.relation import Relation
 
 
 class Engine:
@@ -48,21 +35,28 @@ class Engine:
 
     def __init__(self, client: Callable[[str], Any]) -> None:
         self._glue = client("glue")
-        self._store = Store(client("s3"))
+        self._s3 = client("s3")
+        self._store = Store(self._s3)
         self._parsed = ParsedFiles()
 
     def run(self, job: Job, started: Started) -> Outcome:
         """
         Run one statement; *started* gets the connection, so that another thread may interrupt it.
 
-        Raises: StatementError, Unsupported.
+        Raises: StatementError, Unsupported, ScanLimitExceeded.
         """
         if ddl.is_external_table(job.text):
             return self._create_external_table(job)
+        hive = hive_grammar.parse(job.text)
+        if hive is not None:
+            return catalog_statements.run(hive, self._glue, job.database, lambda: self._iceberg)
         tree = parse_statement(job.text)
         run = Run(self._glue, self._store, self._parsed, job, started)
+        run.catalog.iceberg = lambda: self._iceberg
         if isinstance(tree, Unload):
             return self._unload(run, tree)
+        if isinstance(tree, IcebergTable | AlterTable | exp.Delete | exp.Update | exp.Merge):
+            return self._change_iceberg(run, tree)
         if isinstance(tree, exp.Create):
             return self._create(run, tree)
         if isinstance(tree, exp.Drop):
@@ -77,17 +71,44 @@ class Engine:
             for row in zip(*cells, strict=True)
         ]
         result = ResultSet(tuple(ResultColumn(*pair) for pair in zip(labels, columns, strict=True)), tuple(rows))
-        return Outcome("DML", "SELECT", result, scanned_bytes=run.scanned_bytes)
+        return Outcome("SELECT", result, scanned_bytes=run.scanned_bytes)
+
+    @cached_property
+    def _iceberg(self) -> Iceberg:
+        from local_aws.athena.iceberg.statements import Iceberg  # takes a second, and most statements need none
+
+        return Iceberg(self._glue, self._s3)
+
+    def _change_iceberg(
+        self, run: Run, tree: IcebergTable | AlterTable | exp.Delete | exp.Update | exp.Merge
+    ) -> Outcome:
+        is_tree = isinstance(tree, exp.Expression)
+        name = run.catalog.name([part.name for part in tree.this.parts] if is_tree else tree.parts)
+        glue = run.catalog.find(name)
+        if isinstance(tree, IcebergTable):
+            return self._iceberg.create(name, tree, is_taken=glue is not None)
+        if glue is None:
+            raise StatementError("TABLE_NOT_FOUND", f"Table '{name}' does not exist")
+        if is_tree and not is_iceberg(glue):
+            raise StatementError(
+                "NOT_SUPPORTED", "Modifying Hive table rows is only supported for transactional tables"
+            )
+        if not is_iceberg(glue):
+            raise Unsupported("ALTER TABLE … COLUMN, or VACUUM, of a table that is not Iceberg")
+        return self._iceberg.change(run, name, tree) if is_tree else self._iceberg.alter(name, tree)
 
     def _create_external_table(self, job: Job) -> Outcome:
         definition = ddl.parse_external_table(job.text)
         name = Catalog(self._glue, job.database).name(definition.parts)
         split_uri(definition.location)
-        outcome = Outcome("DDL", "CREATE_TABLE")
+        outcome = Outcome()
         if Catalog(self._glue, None).find(name) is not None:
             if definition.has_if_not_exists:
                 return outcome
-            raise StatementError("TABLE_ALREADY_EXISTS", f"Table already exists: {name}")
+            raise ddl_task_failure(
+                f"AlreadyExistsException(message:Table {name.name} already exist)",
+                f"Table {name.name} already exists.",
+            )
         self._put_table(name, ddl.table_input(definition, name.name))
         return outcome
 
@@ -118,7 +139,7 @@ class Engine:
         sql = view_query(run.job.text)
         table = view_input(TableName(run.job.database or name.database, name.name), sql, relation)
         self._put_table(name, table, replaces=existing is not None)
-        return Outcome("DDL", "CREATE_VIEW")
+        return Outcome()
 
     def _create_table_as(
         self, run: Run, tree: exp.Create, name: TableName, query: exp.Expression, *, is_taken: bool
@@ -127,8 +148,11 @@ class Engine:
             raise StatementError("SYNTAX_ERROR", "CREATE OR REPLACE TABLE is not supported")
         if is_taken:
             if tree.args.get("exists"):
-                return Outcome("DDL", "CREATE_TABLE_AS_SELECT", written_rows=0)
-            raise StatementError("TABLE_ALREADY_EXISTS", f"Table already exists: {name}")
+                return Outcome(written_rows=0)
+            raise StatementError("TABLE_ALREADY_EXISTS", f"line 1:1: Destination table '{name}' already exists")
+        iceberg = ctas_properties(tree)
+        if iceberg is not None:
+            return self._iceberg.create_as(run, name, query, iceberg)
         properties = _table_properties(tree)
         location = properties.get("external_location")
         if location is not None and run.job.is_output_enforced:
@@ -142,28 +166,25 @@ class Engine:
         compression = writing.codec(
             properties.get("write_compression") or properties.get("parquet_compression") or "gzip"
         )
+        keys = properties.get("partitioned_by", [])
         relation, kinds, table = run.query(query, as_arrow=True)
         columns = _stored_columns(relation, kinds)
-        glue_table = ddl.parquet_table(name.name, columns, location)
-        written = self._write(run, table, columns, location, compression)
+        writing.check_keys([label for label, _ in columns], keys)
+        width = len(columns) - len(keys)
+        glue_table = ddl.parquet_table(name.name, columns[:width], location, columns[width:])
+        target = writing.Target(location, columns, keys, compression)
+        written = writing.write(self._store, table, target, run.job.execution_id)
         self._put_table(name, glue_table)
-        return Outcome(
-            "DDL",
-            "CREATE_TABLE_AS_SELECT",
-            written_rows=table.num_rows,
-            written_objects=written,
-            scanned_bytes=run.scanned_bytes,
-        )
+        self._add_partitions(name, glue_table["StorageDescriptor"], written)
+        return Outcome(written_rows=table.num_rows, written_objects=written.objects, scanned_bytes=run.scanned_bytes)
 
-    def _write(
-        self, run: Run, table: pa.Table, columns: list[tuple[str, Type]], location: str, compression: str
-    ) -> tuple[str, ...]:
-        body = writing.parquet(table, columns, compression)
-        if not table.num_rows:
-            return ()
-        uri = f"{location}{datetime.now(UTC):%Y%m%d_%H%M%S}_{run.job.execution_id[:5]}_{uuid.uuid4()}"
-        self._store.write(uri, body)
-        return (uri,)
+    def _add_partitions(self, name: TableName, storage: dict[str, Any], written: writing.Written) -> None:
+        added = [
+            {"Values": list(values), "StorageDescriptor": {**storage, "Location": folder}}
+            for values, folder in written.partitions.items()
+        ]
+        if added:
+            self._glue.batch_create_partition(DatabaseName=name.database, TableName=name.name, PartitionInputList=added)
 
     def _unload(self, run: Run, tree: Unload) -> Outcome:
         properties = dict(tree.properties)
@@ -177,12 +198,19 @@ class Engine:
             raise Unsupported(f"UNLOAD format {file_format}")
         bucket, prefix = split_uri(tree.location)
         location = f"s3://{bucket}/{prefix}"
-        self._store.check_empty(location)
+        keys = list(tree.partitioned_by)
+        if not keys:  # with partitions Athena does not look: a second run adds to the first
+            self._store.check_empty(location)
         relation, kinds, table = run.query(tree.query, as_arrow=True)
         columns = _stored_columns(relation, kinds)
-        written = self._write(run, table, columns, location, writing.codec(compression))
+        writing.check_keys([label for label, _ in columns], keys)
+        target = writing.Target(location, columns, keys, writing.codec(compression))
+        written = writing.write(self._store, table, target, run.job.execution_id)
         return Outcome(
-            "DML", "UNLOAD", written_rows=table.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes
+            "UNLOAD",
+            written_rows=table.num_rows,
+            written_objects=written.objects,
+            scanned_bytes=run.scanned_bytes,
         )
 
     def _insert(self, run: Run, tree: exp.Insert) -> Outcome:
@@ -195,12 +223,15 @@ class Engine:
             raise StatementError("TABLE_NOT_FOUND", f"Table '{name}' does not exist")
         if glue.get("TableType") == "VIRTUAL_VIEW":
             raise StatementError("NOT_SUPPORTED", f"Cannot insert into view '{name}'")
+        if is_iceberg(glue):
+            return self._iceberg.insert(run, name, tree.expression, listed)
         table = read_table(name, glue)
         serde = (glue["StorageDescriptor"].get("SerdeInfo") or {}).get("SerializationLibrary", "")
-        if table.partition_keys or not serde.lower().endswith("parquethiveserde"):
-            raise Unsupported("INSERT into a table that is partitioned, or not Parquet")
-        kinds = dict(table.columns)
-        names = listed or [label for label, _ in table.columns]
+        if not serde.lower().endswith("parquethiveserde"):
+            raise Unsupported("INSERT into a table that is not Parquet")
+        columns = list(table.columns + table.partition_keys)
+        kinds = dict(columns)
+        names = listed or [label for label, _ in columns]
         if len(set(names)) != len(names) or not set(names) <= set(kinds):
             raise StatementError("COLUMN_NOT_FOUND", "INSERT names a column twice, or one that the table does not have")
         relation = run.translate(tree.expression)
@@ -214,16 +245,13 @@ class Engine:
         }
         outputs = ", ".join(
             f"{cells.get(label, f'CAST(NULL AS {duckdb_name(kind)})')} AS c{index}"
-            for index, (label, kind) in enumerate(table.columns)
+            for index, (label, kind) in enumerate(columns)
         )
-        rows = run.execute(
-            f"SELECT {outputs} FROM ({relation.sql}) AS i", [kind for _, kind in table.columns], as_arrow=True
-        )
-        bucket, prefix = split_uri(table.location)
-        written = self._write(run, rows, list(table.columns), f"s3://{bucket}/{prefix}", "gzip")
-        return Outcome(
-            "DML", "INSERT", written_rows=rows.num_rows, written_objects=written, scanned_bytes=run.scanned_bytes
-        )
+        rows = run.execute(f"SELECT {outputs} FROM ({relation.sql}) AS i", [kind for _, kind in columns], as_arrow=True)
+        target = writing.insert_target(table, self._glue)
+        written = writing.write(self._store, rows, target, run.job.execution_id)
+        self._add_partitions(name, glue["StorageDescriptor"], written)
+        return Outcome(written_rows=rows.num_rows, written_objects=written.objects, scanned_bytes=run.scanned_bytes)
 
     def _drop(self, run: Run, tree: exp.Drop) -> Outcome:
         only(tree, "tables", "kind", "exists", "this")
@@ -233,19 +261,23 @@ class Engine:
             raise Unsupported(f"DROP {kind}")
         name = run.catalog.name([part.name for part in targets[0].parts])
         existing = run.catalog.find(name)
-        outcome = Outcome("DDL", f"DROP_{kind}")
         if existing is None:
             if tree.args.get("exists"):
-                return outcome
-            raise StatementError("TABLE_NOT_FOUND", f"{kind.title()} '{name}' does not exist")
+                return Outcome()
+            if kind == "TABLE":
+                raise table_not_found(f"{name.database}.{name.name}")
+            raise StatementError("TABLE_NOT_FOUND", f"View '{name}' does not exist")
         if (existing.get("TableType") == "VIRTUAL_VIEW") != (kind == "VIEW"):
             raise StatementError("NOT_SUPPORTED", f"'{name}' is not a {kind.lower()}")
+        if is_iceberg(existing):
+            self._iceberg.drop(name)
+            return Outcome(listing=Listing((), ("", ""), update_count=None))  # two empty rows, for whatever reason
         self._glue.delete_table(DatabaseName=name.database, Name=name.name)
-        return outcome
+        return Outcome()
 
 
-def _table_properties(tree: exp.Create) -> dict[str, str]:
-    properties: dict[str, str] = {}
+def _table_properties(tree: exp.Create) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
     for part in tree.args["properties"].expressions if tree.args.get("properties") else []:
         name = (
             "format"
@@ -255,6 +287,9 @@ def _table_properties(tree: exp.Create) -> dict[str, str]:
             else part.key
         )
         value = part.this if isinstance(part, exp.FileFormatProperty) else part.args.get("value")
+        if isinstance(part, exp.PartitionedByProperty):
+            properties["partitioned_by"] = _texts(part.this)
+            continue
         if name not in ("format", "external_location", "write_compression", "parquet_compression") or not isinstance(
             value, exp.Literal
         ):
@@ -263,6 +298,15 @@ def _table_properties(tree: exp.Create) -> dict[str, str]:
     if properties.get("format", "PARQUET").upper() != "PARQUET":
         raise Unsupported(f"CREATE TABLE AS with format {properties['format']}")
     return properties
+
+
+def _texts(node: exp.Expression) -> list[str]:
+    """Return the column names of ARRAY['a', 'b'] as a table property."""
+    found = node.expressions if isinstance(node, exp.Array | exp.Schema) else []
+    texts = [part.name.lower() for part in found]
+    if not texts or not all(isinstance(part, exp.Literal) and part.is_string for part in found):
+        raise StatementError("INVALID_TABLE_PROPERTY", "partitioned_by needs ARRAY['column', …]")
+    return texts
 
 
 def _stored_columns(relation: Relation, kinds: list[Type]) -> list[tuple[str, Type]]:

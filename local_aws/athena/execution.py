@@ -3,39 +3,61 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from local_aws.athena.catalog import Catalog, Scan
-from local_aws.athena.failures import UNSUPPORTED, StatementError, Unsupported
-from local_aws.athena.files import ParsedFiles, TableFiles
-from local_aws.athena.helpers import Helpers
-from local_aws.athena.queries import Context, QueryCompiler
-from local_aws.athena.trino_types import Type, duckdb_name, is_nested, trino_name
+from local_aws.athena.api.parameters import bound
+from local_aws.athena.failures import UNSUPPORTED, ScanLimitExceeded, StatementError, Unsupported
+from local_aws.athena.language.helpers import Helpers
+from local_aws.athena.language.queries import Context, QueryCompiler
+from local_aws.athena.language.trino_types import Type, duckdb_name, is_nested, trino_name
+from local_aws.athena.tables.catalog import Catalog, Scan
+from local_aws.athena.tables.files import TableFiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from sqlglot import exp
 
-    from local_aws.athena.relation import Relation
-    from local_aws.athena.store import Store
+    from local_aws.athena.language.relation import Relation
+    from local_aws.athena.tables.parsed_files import ParsedFiles
+    from local_aws.athena.tables.store import Store
 
 Started = Callable[[duckdb.DuckDBPyConnection], None]
 
 
+@dataclass
+class Progress:
+    """How far a statement came, whether it ended well or not."""
+
+    planning_seconds: float = 0.0
+    scanned_bytes: int = 0
+
+
 @dataclass(frozen=True)
 class Job:
-    """One statement and where it runs; *output* is the folder of its results, ending in /."""
+    """
+    One statement and where it runs; *output* is the folder of its results, ending in /.
+
+    *scan_limit* is in bytes; a query that reads more ends.
+    """
 
     text: str
     database: str | None
     output: str
     is_output_enforced: bool
     execution_id: str
+    parameters: tuple[str, ...] = ()
+    scan_limit: int | None = None
+    progress: Progress = field(default_factory=Progress)
+
+    def bound(self) -> Job:
+        """Return the job with its parameters in the text; raises what `parameters.bound` raises."""
+        return replace(self, text=bound(self.text, self.parameters), parameters=())
 
 
 class Run:
@@ -57,10 +79,13 @@ class Run:
 
     def translate(self, tree: exp.Expression) -> Relation:
         """Return a query as DuckDB text and columns."""
+        begun = time.monotonic()
         try:
             return QueryCompiler(self._context).compile(tree)
         except RecursionError as problem:
             raise Unsupported("a statement nested that deep") from problem
+        finally:
+            self.job.progress.planning_seconds += time.monotonic() - begun
 
     def query(self, tree: exp.Expression, *, as_arrow: bool = False) -> tuple[Relation, list[Type], Any]:
         """Return a query's relation, column types, and rows: lists by column, or an arrow table."""
@@ -69,7 +94,11 @@ class Run:
         return relation, kinds, self.execute(relation.sql, kinds, as_arrow=as_arrow)
 
     def execute(self, sql: str, kinds: list[Type], *, as_arrow: bool = False) -> Any:
-        """Return the rows of DuckDB text, after checking that DuckDB's types are the ones we derived."""
+        """
+        Return the rows of DuckDB text, after checking that DuckDB's types are the ones we derived.
+
+        Raises: StatementError, Unsupported; ScanLimitExceeded once more is read than the job may read.
+        """
         connection = duckdb.connect(
             ":memory:", config={"threads": 2, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
         )
@@ -100,10 +129,19 @@ class Run:
             for index in range(count)
             if not aliases or any(re.search(rf"\b{alias}\.c{index}\b", sql) for alias in aliases)
         }
-        equalities = {
-            origin.column: values for origin, values in self._context.equalities.items() if origin.scan == scan.number
+        conditions = {
+            origin.column: asked for origin, asked in self._context.conditions.items() if origin.scan == scan.number
         }
-        return self._files.load(scan, wanted, equalities)
+        table = self._files.load(scan, wanted, conditions)
+        self._count(self._files.scanned_bytes)
+        return table
+
+    def _count(self, scanned_bytes: int) -> None:
+        job = self.job
+        if job.scan_limit is not None and scanned_bytes > job.scan_limit:
+            job.progress.scanned_bytes = job.scan_limit  # where Athena ends it
+            raise ScanLimitExceeded
+        job.progress.scanned_bytes = scanned_bytes
 
 
 def _check_types(description: list[Any], kinds: list[Type]) -> None:

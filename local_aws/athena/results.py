@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from local_aws.athena.failures import Unsupported
-from local_aws.athena.trino_types import Type, athena_name, trino_name
-from local_aws.athena.zones import ZoneInfo
+from local_aws.athena.functions.intervals import text_of_interval
+from local_aws.athena.functions.zones import wall_clock
+from local_aws.athena.language.trino_types import Type, athena_name, is_nested, trino_name
 
 _PRECISION = {"boolean": 0, "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "real": 17, "double": 17,
               "varchar": 2147483647, "timestamp": 3, "timestamp with time zone": 3}  # fmt: skip
@@ -76,9 +77,12 @@ def text_of(value: Any, kind: Type) -> str | None:
         case "timestamp":
             return _clock(value)
         case "timestamp with time zone":
-            zone = kind.args[0]
-            local = value if zone == "UTC" else value.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(zone))
-            return f"{_clock(local)} {zone}"
+            local = value if kind.args[0] == "UTC" else wall_clock(value, kind.args[0])
+            return f"{_clock(local)} {kind.args[0]}"
+        case "time":
+            return f"{value:%H:%M:%S}.{value.microsecond // 1000:03}"
+        case "interval day to second" | "interval year to month":
+            return text_of_interval(value, kind)
         case "varbinary":
             return value.hex(" ")
         case "char":
@@ -86,7 +90,9 @@ def text_of(value: Any, kind: Type) -> str | None:
         case "array":
             return "[" + ", ".join(_inside(item, kind.args[0]) for item in value) + "]"
         case "map":
-            pairs = (f"{_inside(key, kind.args[0])}={_inside(item, kind.args[1])}" for key, item in value.items())
+            # DuckDB gives a map whose keys cannot be those of a dict as its lists of keys and values.
+            entries = zip(value["key"], value["value"], strict=True) if is_nested(kind.args[0]) else value.items()
+            pairs = (f"{_inside(key, kind.args[0])}={_inside(item, kind.args[1])}" for key, item in entries)
             return "{" + ", ".join(pairs) + "}"
         case "row":
             fields = (

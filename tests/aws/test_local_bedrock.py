@@ -6,7 +6,9 @@ import logging
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws.bedrock import BedrockStandIn, estimated_tokens
+from local_aws.aws_error import AwsError
+from local_aws.bedrock.stand_in import BedrockStandIn
+from local_aws.bedrock.tokens import estimated_tokens
 
 MODEL = "jp.anthropic.claude-haiku-5-5"
 TURNS = [("user", 'Fix <this> & "that"'), ("assistant", "改行\nあり"), ("user", "</turn> ok")]
@@ -29,6 +31,7 @@ def _request(**changes):
         "system": [{"text": "Instructions"}, {"cachePoint": {"type": "default"}}],
         "messages": [{"role": "user", "content": [{"text": ENVELOPE}]}],
         "inferenceConfig": {"maxTokens": 128},
+        "additionalModelRequestFields": {"thinking": {"type": "disabled"}},
         **changes,
     }
 
@@ -123,7 +126,7 @@ def test_a_model_past_its_end_of_life_is_not_found(local_aws):
 
 
 def test_a_profile_may_be_named_by_its_arn(local_aws):
-    arn = "arn:aws:bedrock:ap-northeast-1:123456789012:application-inference-profile/abc123"
+    arn = f"arn:aws:bedrock:ap-northeast-1:123456789012:inference-profile/{MODEL}"
 
     local_aws.client("bedrock-runtime").converse(modelId=arn, **_request())
 
@@ -132,11 +135,11 @@ def test_a_profile_may_be_named_by_its_arn(local_aws):
 
 def test_calls_are_counted_by_model(local_aws):
     bedrock = local_aws.client("bedrock-runtime")
-    for model in ("a", "b", "a"):
+    for model in (MODEL, "stand-in", MODEL):
         bedrock.converse(modelId=model, **_request())
 
     assert local_aws.stats()["converse_calls"] == 3
-    assert local_aws.stats()["converse_calls_by_model"] == {"a": 2, "b": 1}
+    assert local_aws.stats()["converse_calls_by_model"] == {MODEL: 2, "stand-in": 1}
 
 
 def test_latencies_are_drawn_around_the_median_and_repeat_with_the_seed():
@@ -170,3 +173,32 @@ def test_texts_are_never_logged_even_when_the_judge_fails(local_aws, caplog):
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("local_aws")]
     assert ours
     assert not any("Fix" in message for message in ours)
+
+
+@pytest.mark.parametrize("changes", [{}, {"toolConfig": TOOL}], ids=["text", "tool"])
+def test_an_answer_longer_than_its_room_is_cut(changes):
+    stand_in = BedrockStandIn(judge=lambda _: ("coding", 3))
+
+    reply = stand_in.converse(MODEL, _request(inferenceConfig={"maxTokens": 5}, **changes))
+
+    (block,) = reply["output"]["message"]["content"]
+    assert reply["stopReason"] == "max_tokens"
+    assert "inquiry_score" not in json.dumps(block)
+    assert reply["usage"]["outputTokens"] == 5
+    assert reply["usage"]["totalTokens"] == reply["usage"]["inputTokens"] + 5
+
+
+def test_an_answer_ends_at_a_stop_sequence():
+    stand_in = BedrockStandIn(judge=lambda _: ("coding", 3))
+
+    reply = stand_in.converse(MODEL, _request(inferenceConfig={"stopSequences": ["}", ", "]}))
+
+    assert reply["output"]["message"]["content"] == [{"text": '{"category": "coding"'}]
+    assert reply["stopReason"] == "stop_sequence"
+
+
+def test_a_stop_sequence_within_a_tools_input_is_refused_by_name():
+    stand_in = BedrockStandIn(judge=lambda _: ("coding", 3))
+
+    with pytest.raises(AwsError, match="a stop sequence within a tool's input"):
+        stand_in.converse(MODEL, _request(inferenceConfig={"stopSequences": ["}"]}, toolConfig=TOOL))

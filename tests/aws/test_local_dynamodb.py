@@ -6,6 +6,8 @@ from itertools import chain
 import pytest
 from botocore.exceptions import ClientError
 
+from local_aws.dynamodb.item_size import item_bytes
+
 TABLE = "chat-conversations"
 
 
@@ -158,3 +160,122 @@ def test_scans_run_while_others_write(dynamodb):
         found = [set(_flat(scan.result())) for scan in scans]
 
     assert all({f"c{number:03d}" for number in range(40)} <= keys for keys in found)
+
+
+EVERY_TYPE = {
+    "s": {"S": "改行\n"},
+    "n": {"N": "-12.5"},
+    "b": {"B": b"\0\xff"},
+    "yes": {"BOOL": True},
+    "nothing": {"NULL": True},
+    "ss": {"SS": ["x", "y"]},
+    "ns": {"NS": ["1", "2.5"]},
+    "bs": {"BS": [b"1", b"\xfe"]},
+    "l": {"L": [{"B": b"deep"}, {"M": {"n": {"N": "7"}}}]},
+}
+
+
+@pytest.mark.parametrize("name", EVERY_TYPE)
+def test_a_condition_on_any_type_holds_for_an_item_at_rest(dynamodb, name):
+    item = {"conversation_id": {"S": "c"}, **EVERY_TYPE}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key={"conversation_id": {"S": "c"}},
+        UpdateExpression="SET seen = :yes",
+        ConditionExpression="#a = :a",
+        ExpressionAttributeNames={"#a": name},
+        ExpressionAttributeValues={":a": EVERY_TYPE[name], ":yes": {"BOOL": True}},
+    )
+
+    found = dynamodb.get_item(TableName=TABLE, Key={"conversation_id": {"S": "c"}})["Item"]
+    assert found == {**item, "seen": {"BOOL": True}}
+
+
+def test_updates_of_what_is_deep_within_an_item_are_kept(dynamodb):
+    key = {"conversation_id": {"S": "c"}}
+    dynamodb.put_item(TableName=TABLE, Item={**key, **EVERY_TYPE})
+    for expression, values in [
+        ("SET l[1].n = l[1].n + :one", {":one": {"N": "1"}}),
+        ("ADD ss :z", {":z": {"SS": ["z"]}}),
+        ("DELETE bs :one", {":one": {"BS": [b"1"]}}),
+        ("REMOVE l[0]", None),
+    ]:
+        arguments = {"ExpressionAttributeValues": values} if values else {}
+        dynamodb.update_item(TableName=TABLE, Key=key, UpdateExpression=expression, **arguments)
+
+    found = dynamodb.get_item(TableName=TABLE, Key=key)["Item"]
+    assert found["l"] == {"L": [{"M": {"n": {"N": "8"}}}]}
+    assert sorted(found["ss"]["SS"]) == ["x", "y", "z"]
+    assert found["bs"] == {"BS": [b"\xfe"]}
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["an item", "no item"])
+def test_an_update_that_is_refused_half_way_leaves_what_was_there(dynamodb, exists):
+    key = {"conversation_id": {"S": "c"}}
+    if exists:
+        dynamodb.put_item(TableName=TABLE, Item={**key, "n": {"N": "1"}})
+
+    with pytest.raises(ClientError, match="size"):
+        dynamodb.update_item(
+            TableName=TABLE,
+            Key=key,
+            UpdateExpression="SET a = :a, b = :b",
+            ExpressionAttributeValues={":a": {"S": "a" * 250_000}, ":b": {"S": "b" * 250_000}},
+        )
+
+    assert dynamodb.scan(TableName=TABLE)["Items"] == ([{**key, "n": {"N": "1"}}] if exists else [])
+
+
+def test_the_size_of_a_table_follows_every_write(dynamodb):
+    def size():
+        return dynamodb.describe_table(TableName=TABLE)["Table"]["TableSizeBytes"]
+
+    assert size() == 0
+    _put(dynamodb, 3, text={"S": "x" * 100})
+    assert size() == 3 * (len("conversation_id") + len("c000") + len("text") + 100)
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key={"conversation_id": {"S": "c000"}},
+        UpdateExpression="REMOVE #t",
+        ExpressionAttributeNames={"#t": "text"},
+    )
+    dynamodb.delete_item(TableName=TABLE, Key={"conversation_id": {"S": "c001"}})
+    assert size() == 2 * (len("conversation_id") + len("c000")) + len("text") + 100
+
+
+def test_a_query_goes_on_page_by_page_in_both_directions(dynamodb):
+    for number in range(7):
+        dynamodb.put_item(TableName="chatcensus-control", Item={"pk": {"S": "run"}, "sk": {"S": f"{number}"}})
+    dynamodb.put_item(TableName="chatcensus-control", Item={"pk": {"S": "other"}, "sk": {"S": "0"}})
+
+    def keys(**order):
+        pages = dynamodb.get_paginator("query").paginate(
+            TableName="chatcensus-control",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "run"}},
+            PaginationConfig={"PageSize": 3},
+            **order,
+        )
+        return [item["sk"]["S"] for page in pages for item in page["Items"]]
+
+    assert keys() == [f"{number}" for number in range(7)]
+    assert keys(ScanIndexForward=False) == [f"{number}" for number in range(6, -1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("number", "size"),
+    [("0", 1), ("7", 2), ("1234", 3), ("-1234", 4), ("1E-130", 2), ("1.50E+3", 2), ("120000", 2), ("9" * 38, 20)],
+)
+def test_a_number_takes_a_byte_for_two_digits_whatever_its_exponent(number, size):
+    assert item_bytes({"": {"N": number}}) == size
+
+
+@pytest.mark.parametrize("key", [{"M": {}}, {"S": ""}, {"N": "1"}, {"L": []}], ids=["map", "empty", "number", "list"])
+def test_a_key_of_the_wrong_type_is_refused(dynamodb, key):
+    with pytest.raises(ClientError) as refused:
+        dynamodb.put_item(TableName=TABLE, Item={"conversation_id": key})
+
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert _scan(dynamodb) == [[]]

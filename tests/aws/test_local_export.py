@@ -4,13 +4,14 @@ import base64
 import gzip
 import hashlib
 import json
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from botocore.exceptions import ClientError
 
-from local_aws.dynamodb_export import DynamoDBExports
+from local_aws.dynamodb.export_contents import Contents
+from local_aws.dynamodb.export_files import write_export
+from local_aws.dynamodb.exports import DynamoDBExports
+from local_aws.dynamodb.item_image import Image
 
 TABLE = "chat-conversations"
 TABLE_ARN = f"arn:aws:dynamodb:ap-northeast-1:123456789012:table/{TABLE}"
@@ -159,11 +160,6 @@ def test_an_unknown_export_is_not_found(dynamodb):
         dynamodb.describe_export(ExportArn=f"{TABLE_ARN}/export/01604474914028-a1b2c3d4")
 
 
-def test_an_incremental_export_is_refused_not_faked(dynamodb):
-    with pytest.raises(ClientError, match="full exports only"):
-        dynamodb.export_table_to_point_in_time(**REQUEST, ExportType="INCREMENTAL_EXPORT")
-
-
 def test_an_export_into_no_bucket_fails_with_a_reason(local_aws, dynamodb):
     started = dynamodb.export_table_to_point_in_time(**{**REQUEST, "S3Bucket": "no-such-bucket"})["ExportDescription"]
 
@@ -206,11 +202,12 @@ class OneTable:
 
     def call(self, target, _body, *, service, region):  # noqa: ARG002
         if target.endswith("DescribeTable"):
-            return {"Table": {"TableArn": TABLE_ARN}}
-        recovery = {"PointInTimeRecoveryStatus": "ENABLED"}
+            return {"Table": {"TableName": TABLE, "TableArn": TABLE_ARN}}
+        window = {"EarliestRestorableDateTime": 0, "LatestRestorableDateTime": 0}
+        recovery = {"PointInTimeRecoveryStatus": "ENABLED", **window}
         return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
 
-    def all_items(self, _region, _table):
+    def images(self, _region, _table, before=None):  # noqa: ARG002
         return []
 
 
@@ -238,7 +235,7 @@ class _NoLock:
         return None
 
 
-@pytest.mark.parametrize(("export_format", "written"), [("ION", "b:{{AP8=}}"), ("DYNAMODB_JSON", '"b": {"B": "AP8="}')])
+@pytest.mark.parametrize(("export_format", "written"), [("ION", "b:{{AP8=}}"), ("DYNAMODB_JSON", '"b":{"B":"AP8="}')])
 def test_binary_values_are_exported_as_base64(local_aws, dynamodb, export_format, written):
     binary = {"b": {"B": b"\0\xff"}, "m": {"M": {"bs": {"BS": [b"\0\xff"]}}}}
     dynamodb.put_item(TableName=TABLE, Item={"conversation_id": {"S": "binary"}, **binary})
@@ -256,17 +253,9 @@ def test_binary_values_are_exported_as_base64(local_aws, dynamodb, export_format
 
 
 def test_an_export_that_breaks_ends_and_never_quotes_an_item():
-    class BrokenTables:
-        lock = threading.RLock()
-
-        def call(self, target, _body, **_place):
-            if target.endswith("DescribeTable"):
-                return {"Table": {"TableArn": TABLE_ARN, "TableId": "t"}}
-            enabled = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED"}}
-            return {"ContinuousBackupsDescription": enabled}
-
-        def all_items(self, _region, _table):
-            return [{"conversation_id": {"SECRET": "words"}}]
+    class BrokenTables(OneTable):
+        def images(self, _region, _table, before=None):  # noqa: ARG002
+            return [Image(b'{"conversation_id": {"SECRET": "words"}}', 0)]
 
     class AnyBucket:
         def put_object(self, **_request):
@@ -278,3 +267,42 @@ def test_an_export_that_breaks_ends_and_never_quotes_an_item():
 
     ended = exports.handle("DescribeExport", {"ExportArn": arn}, "ap-northeast-1")["ExportDescription"]
     assert (ended["ExportStatus"], ended["FailureCode"], ended["FailureMessage"]) == ("FAILED", "UNKNOWN", "ValueError")
+
+
+def test_a_large_export_is_spread_over_more_files():
+    class Bucket(NoStore):
+        def __init__(self):
+            self.bodies = []
+
+        def upload_part(self, **request):
+            self.bodies.append(request["Body"])
+            return {"ETag": '"e"'}
+
+    bucket = Bucket()
+    contents = Contents(range(10), lambda row: b"%d" % row, billed_bytes=300 * 1024 * 1024)
+    description = {
+        **REQUEST,
+        "ExportArn": f"{TABLE_ARN}/export/1-a",
+        "ExportType": "FULL_EXPORT",
+        "TableId": "t",
+        "S3SseAlgorithm": "AES256",
+        "StartTime": 0,
+        "ExportTime": 0,
+    }
+
+    outcome = write_export(bucket, description, contents, lambda: datetime(2026, 11, 1, tzinfo=UTC))
+
+    lines = [gzip.decompress(body).split() if body else [] for body in bucket.bodies]
+    assert [len(found) for found in lines] == [2, 2, 2, 2, 2, 0, 0]
+    assert sorted(int(line) for found in lines for line in found) == list(range(10))
+    assert (outcome["ItemCount"], outcome["ExportStatus"]) == (10, "COMPLETED")
+
+
+@pytest.mark.parametrize("prefix", ["raw", "raw/"])
+def test_a_prefix_is_joined_with_one_slash(local_aws, dynamodb, prefix):
+    started = dynamodb.export_table_to_point_in_time(**{**REQUEST, "S3Prefix": prefix})["ExportDescription"]
+
+    done = _finished(local_aws, started["ExportArn"])
+
+    assert done["S3Prefix"] == prefix
+    assert done["ExportManifest"].startswith("raw/AWSDynamoDB/")

@@ -11,10 +11,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from local_aws.call_counts import CallCounts, conversation_key
-from local_aws.faults import Fault, FaultPlan
-from local_aws.faulty_converse import FaultyConverse
-from local_aws.quota import Bucket, Quota
+from local_aws.bedrock.call_counts import CallCounts, conversation_key
+from local_aws.bedrock.faults import Fault, FaultPlan
+from local_aws.bedrock.faulty_converse import FaultyConverse
+from local_aws.bedrock.quota import Bucket, Quota
 
 MODEL = "jp.anthropic.claude-haiku-5-5"
 TOOL = {
@@ -37,6 +37,10 @@ STOPS = {
     "truncated": "max_tokens",
     "refused": "refusal",
     "filtered": "content_filtered",
+    "guardrail": "guardrail_intervened",
+    "malformed_output": "malformed_model_output",
+    "malformed_tool_use": "malformed_tool_use",
+    "context_window": "model_context_window_exceeded",
     "empty": "end_turn",
     "prose": "end_turn",
 }
@@ -79,7 +83,12 @@ def bedrock(local_aws):
 
 def _request(text="Hello", **changes):
     messages = [{"role": "user", "content": [{"text": text}]}]
-    return {"messages": messages, "inferenceConfig": {"maxTokens": 100}, **changes}
+    return {
+        "messages": messages,
+        "inferenceConfig": {"maxTokens": 100},
+        "additionalModelRequestFields": {"thinking": {"type": "disabled"}},
+        **changes,
+    }
 
 
 def test_every_fault_is_tried_here():
@@ -339,7 +348,7 @@ def test_another_application_takes_its_share_while_it_runs():
 def test_an_empty_bucket_answers_429_and_the_busiest_window_is_remembered():
     clock = Clock()
     plan = {"quota": {"requests_per_minute": 60, "tokens_per_minute": 60_000, "burndown": 5, "depth_s": 2}}
-    bedrock = FaultyConverse(FaultPlan.of_json(plan), now=clock)
+    bedrock = FaultyConverse(FaultPlan.of_json(plan), lambda *_: None, now=clock)
     usage = {"inputTokens": 2, "outputTokens": 20}
 
     def ask():
@@ -363,7 +372,7 @@ def test_a_call_that_fails_gives_its_whole_reservation_back():
         raise KeyError
 
     quota = {"tokens_per_minute": 6000, "depth_s": 5}
-    bedrock = FaultyConverse(FaultPlan.of_json({"quota": quota}), now=Clock())
+    bedrock = FaultyConverse(FaultPlan.of_json({"quota": quota}), lambda *_: None, now=Clock())
 
     for _ in range(20):
         with pytest.raises(KeyError):

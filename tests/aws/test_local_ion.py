@@ -9,7 +9,8 @@ from amazon.ion.core import IonType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local_aws.ion import ion_decimal, ion_line
+from local_aws.dynamodb.ion import ion_decimal, ion_line
+from local_aws.dynamodb.item_image import Image
 
 
 @pytest.mark.parametrize(
@@ -58,9 +59,22 @@ def test_odd_names_are_quoted_and_line_ends_never_break_the_line():
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-NUMBER = st.decimals(allow_nan=False, allow_infinity=False, places=None, min_value=-(10**30), max_value=10**30).map(
-    lambda number: format(Decimal(number).normalize(), "f")[:38].rstrip(".") or "0"
-) | st.from_regex(r"-?[1-9][0-9]{0,36}E[+-][1-9][0-9]?", fullmatch=True)
+
+
+def _number(sign, digits, place, *, is_plain):
+    """Spell a number whose first digit stands at 10 to the power of *place*, with an exponent or without."""
+    text = f"{sign}{digits}E{place - len(str(digits)) + 1}"
+    return format(Decimal(text), "f") if is_plain else text
+
+
+# Up to 38 digits, from 1E-130 to 9.9E+125: what DynamoDB holds.
+NUMBER = st.builds(
+    _number,
+    st.sampled_from(["", "-"]),
+    st.integers(0, 10**38 - 1) | st.integers(0, 999).map(lambda number: number * 10**35),
+    st.integers(-130, 125),
+    is_plain=st.booleans(),
+)
 BINARY = st.binary(max_size=20).map(lambda data: base64.b64encode(data).decode())
 SCALAR = (
     TEXT.map(lambda value: {"S": value})
@@ -90,6 +104,31 @@ def test_every_item_comes_back_from_its_ion_text(item):
     assert "\r" not in line
 
     assert _attribute(simpleion.loads(line)["Item"]) == _canonical({"M": item})
+
+
+@settings(deadline=None)
+@given(NUMBER)
+def test_every_number_is_a_decimal_of_the_same_value(number):
+    value = simpleion.loads(ion_decimal(number))
+
+    assert value.ion_type == IonType.DECIMAL
+    assert Decimal(value) == Decimal(number)
+    # Compared as text too, since a comparison of values is blind to digits beyond the context's precision.
+    assert _digits(Decimal(value)) == _digits(Decimal(number))
+
+
+def _digits(number):
+    text = "".join(map(str, number.as_tuple().digits)).lstrip("0")
+    return text.rstrip("0")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(TEXT, ATTRIBUTE, max_size=5))
+def test_every_item_comes_back_from_its_image(item):
+    image = Image.of(item)
+
+    assert image.attributes() == item
+    assert b"\n" not in image.text
 
 
 def _attribute(value):

@@ -20,7 +20,7 @@ import pytest
 from chatcensus.include import read_yaml
 from chatcensus.taxonomy import Taxonomy
 from demo.generator import generate
-from local_aws.keyword_model import judge
+from local_aws.bedrock.keyword_model import judge
 
 pytestmark = pytest.mark.airflow
 

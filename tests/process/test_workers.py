@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 
 from chatcensus.census import RENEW_EVERY_S
-from local_aws.call_counts import conversation_key
+from local_aws.bedrock.call_counts import conversation_key
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_S = 40

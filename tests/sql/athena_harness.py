@@ -11,15 +11,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 from moto import mock_aws
 
-from local_aws.athena.files import arrow_type
-from local_aws.athena.service import AthenaService
-from local_aws.athena.trino_types import Type, from_hive
+from local_aws.athena.api.service import AthenaService
+from local_aws.athena.language.trino_types import Type, from_hive
+from local_aws.athena.tables.arrow_types import arrow_type
 from local_aws.aws_error import AwsError
 
 BUCKET = "warehouse"
@@ -59,6 +60,7 @@ class Athena:
             "QueryString": sql,
             "QueryExecutionContext": {"Database": "d"},
             "ResultConfiguration": {"OutputLocation": OUTPUT},
+            "ClientRequestToken": str(uuid4()),
         }
         return self.service.handle("StartQueryExecution", {**request, **more})["QueryExecutionId"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.athena.service import AthenaService
+from local_aws.athena.api.service import AthenaService
 from local_aws.aws_error import AwsError
 from tests.sql.athena_harness import BUCKET, OUTPUT, Athena, client, running_athena
 
@@ -80,13 +80,42 @@ def test_a_text_that_is_no_statement_is_refused_at_once(athena: Athena, sql: str
     assert refusal(athena, sql).code == "InvalidRequestException"
 
 
-@pytest.mark.parametrize("sql", ["", "select '" + "x" * 262_144 + "'"], ids=["empty", "too long"])
-def test_a_text_of_the_wrong_size_is_refused(athena: Athena, sql: str) -> None:
-    assert "262144" in refusal(athena, sql).message
+@pytest.mark.parametrize(
+    ("sql", "limit"),
+    [
+        ("", "greater than or equal to 1"),
+        ("select '" + "x" * 262_144 + "'", "less than or equal to 262144"),
+        ("select '" + "é" * 131_072 + "'", "1 to 262144 bytes, has 262153"),
+    ],
+    ids=["empty", "too long", "too many bytes"],
+)
+def test_a_text_of_the_wrong_size_is_refused(athena: Athena, sql: str, limit: str) -> None:
+    assert limit in refusal(athena, sql).message
 
 
-def test_a_statement_may_end_with_a_semicolon(athena: Athena) -> None:
-    assert athena.rows("select 1;") == [("1",)]
+@pytest.mark.parametrize("sql", ["select 1;", "\n select 1 ;; ", ";select 1"])
+def test_semicolons_and_spaces_around_a_statement_are_no_part_of_it(athena: Athena, sql: str) -> None:
+    execution = athena.wait(athena.start(sql))
+
+    assert execution["Status"]["State"] == "SUCCEEDED"
+    assert execution["Query"] == "select 1"
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        (" select 1; -- c \n", "Only one sql statement is allowed. Got:  select 1; -- c"),
+        ("selec 1; select ';'", "Only one sql statement is allowed. Got: selec 1; select ';'"),
+        ("; ", "Empty sql statement: ;"),
+        ("create or replace table t as select 1 as x", ("mismatched input 'TABLE'. Expecting: 'MATERIALIZED', "
+         "'MULTI', 'PROTECTED', 'VIEW'")),
+    ],
+)  # fmt: skip
+def test_what_is_not_one_statement_of_athenas_is_malformed(athena: Athena, sql: str, message: str) -> None:
+    problem = refusal(athena, sql)
+
+    assert problem.message == message
+    assert problem.members == {"AthenaErrorCode": "MALFORMED_QUERY", "ErrorCode": "MALFORMED_QUERY"}
 
 
 def test_a_deeply_nested_statement_ends_in_a_state(athena: Athena) -> None:
@@ -155,25 +184,92 @@ def test_results_come_in_pages_and_the_header_is_the_first_row(athena: Athena) -
     assert values == ["x", *(str(number) for number in range(1, 2501))]
 
 
-@pytest.mark.parametrize("more", [{"MaxResults": 1001}, {"NextToken": "made-up"}, {"QueryExecutionId": "nobody"}])
-def test_a_page_that_cannot_be_is_refused(athena: Athena, more: dict[str, Any]) -> None:
-    execution_id = athena.start("select 1")
+_CONSTRAINT = "failed to satisfy constraint: Member must have"
+
+
+@pytest.mark.parametrize(
+    ("sql", "more", "code", "message"),
+    [
+        (
+            "select 1",
+            {"MaxResults": 0, "NextToken": "", "QueryExecutionId": "nobody"},
+            "INVALID_INPUT",
+            (
+                f"2 validation errors detected: Value at 'nextToken' {_CONSTRAINT} length greater than or equal to 1; "
+                f"Value at 'maxResults' {_CONSTRAINT} value greater than or equal to 1"
+            ),
+        ),
+        (
+            "select 1",
+            {"QueryExecutionId": None},
+            "INVALID_INPUT",
+            (
+                "1 validation error detected: Value null at 'queryExecutionId' failed to satisfy constraint: "
+                "Member must not be null"
+            ),
+        ),
+        (
+            "select 1",
+            {"MaxResults": 1001, "QueryExecutionId": "nobody"},
+            "QUERY_EXECUTION_NOT_FOUND",
+            "QueryExecution nobody was not found",
+        ),
+        ("select 1/0", {"MaxResults": 1001}, "INVALID_INPUT", "MaxResults is more than maximum allowed length 1000"),
+        (
+            "select 1/0",
+            {"NextToken": "made-up"},
+            "INVALID_QUERY_EXECUTION_STATE",
+            "Query did not finish successfully. Final query state: FAILED",
+        ),
+        ("select 1", {"NextToken": "made-up"}, "INVALID_INPUT", "Malformed nextPageToken made-up"),
+    ],
+)
+def test_a_page_that_cannot_be_is_refused_in_athenas_order(
+    athena: Athena, sql: str, more: dict[str, Any], code: str, message: str
+) -> None:
+    execution_id = athena.start(sql)
     athena.wait(execution_id)
 
-    with pytest.raises(AwsError, match="InvalidRequestException"):
+    with pytest.raises(AwsError) as caught:
         athena.service.handle("GetQueryResults", {"QueryExecutionId": execution_id, **more})
+    assert (caught.value.message, caught.value.members["AthenaErrorCode"]) == (message, code)
 
 
-def test_a_failed_query_has_no_results(athena: Athena) -> None:
-    execution_id = athena.start("select 1/0")
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        ("MaxResults", "1", "STRING_VALUE can not be converted to an Integer"),
+        ("MaxResults", True, "TRUE_VALUE can not be converted to an Integer"),
+        ("MaxResults", [], "Start of list found where not expected"),
+        ("MaxResults", {}, "Start of structure or map found where not expected."),
+        ("QueryExecutionId", 1, "NUMBER_VALUE can not be converted to a String"),
+        ("QueryExecutionId", False, "FALSE_VALUE can not be converted to a String"),
+    ],
+)
+def test_a_value_of_another_type_cannot_be_read(athena: Athena, member: str, value: object, message: str) -> None:
+    with pytest.raises(AwsError) as caught:
+        athena.service.handle("GetQueryResults", {"QueryExecutionId": "", member: value})
+    assert (caught.value.code, caught.value.message) == ("SerializationException", message)
+
+
+def test_a_text_where_a_list_or_a_structure_stands_cannot_be_read(athena: Athena) -> None:
+    for member, message in (
+        ("ExecutionParameters", "Expected list or null"),
+        ("ResultConfiguration", "Expected null"),
+    ):
+        assert refusal(athena, "select 1", **{member: "x"}).message == message
+
+
+def test_null_is_absent_unknown_members_are_ignored_and_numbers_are_cut_to_whole_ones(athena: Athena) -> None:
+    execution_id = athena.start("select 1", WorkGroup=None, Unknown=1, ExecutionParameters=None)
     athena.wait(execution_id)
 
-    with pytest.raises(AwsError, match="Final query state: FAILED"):
-        athena.service.handle("GetQueryResults", {"QueryExecutionId": execution_id})
+    page = athena.service.handle("GetQueryResults", {"QueryExecutionId": execution_id, "MaxResults": 1.5})
+    assert len(page["ResultSet"]["Rows"]) == 1
 
 
 def test_a_running_query_can_be_stopped(athena: Athena) -> None:
-    numbers = "unnest(sequence(1, 20000))"
+    numbers = "unnest(sequence(1, 10000))"
     never_true = f"select count(*) from {numbers} as a(x), {numbers} as b(y), {numbers} as c(z) where x + y + z = 0"  # noqa: S608
     execution_id = athena.start(never_true)
 

@@ -16,7 +16,7 @@ from chatcensus.aws.athena import sql_string
 from chatcensus.aws.catalog import conversation_table, upsert_partition, upsert_table
 from chatcensus.include import read_yaml
 from chatcensus.mapping import TableMapping
-from local_aws.ion import ion_line
+from local_aws.dynamodb.ion import ion_line
 
 SQL = Path(__file__).parents[2] / "include/sql"
 SUMMARY_FILES = sorted((SQL / "summaries").glob("*.sql"))

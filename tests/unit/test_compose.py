@@ -25,6 +25,8 @@ ONLY_IN_CONTAINERS = {
     "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "True",  # for the health check; here the REST API is asked
     "CONNECTION_CHECK_MAX_COUNT": "0",  # of the image's entrypoint
 }
+# What the local AWS reads of the shell that runs `docker compose up`.
+PASSED_ON = {f"LOCAL_MODEL_{name}": f"${{LOCAL_MODEL_{name}:-}}" for name in ("URL", "NAME", "KEY")}
 # Places and addresses: a container has its own.
 PLACES = {
     "PYTHONPATH": "/opt/airflow:/opt/airflow/plugins",
@@ -57,7 +59,7 @@ def test_the_containers_have_the_same_settings_as_make_up(here: dict[str, str]) 
     for name, service in OURS.items():
         there = service["environment"]
 
-        expected = {**here, **PLACES, **ONLY_IN_CONTAINERS}
+        expected = {**here, **PLACES, **ONLY_IN_CONTAINERS, **(PASSED_ON if name == "aws" else {})}
         for key in BY_COMMAND | IN_THE_DATABASE:
             del expected[key]
 
@@ -80,7 +82,7 @@ def test_the_file_holds_no_secret() -> None:
     for name, service in SERVICES.items():
         for key, value in service["environment"].items():
             if re.search("SECRET|PASSWORD|_KEY", key):
-                assert value == "local" or value.startswith(("cat ", "/opt/airflow/state/")), (name, key)
+                assert value == "local" or value.startswith(("cat ", "/opt/airflow/state/", "${")), (name, key)
     assert "@" not in COMPOSE["x-environment"]["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix(
         "postgresql+psycopg2://postgres@"
     )
@@ -166,5 +168,5 @@ def test_the_dockerfile_finds_what_the_local_aws_needs() -> None:
     # What its sed takes out of the development requirements.
     section = (REPOSITORY / "requirements-dev.txt").read_text().partition("# the local AWS\n")[2].partition("\n\n")[0]
     assert {re.split(r"[\[=]", line)[0] for line in section.splitlines()} == {
-        "moto", "duckdb", "sqlglot", "amazon.ion", "pyarrow", "pytz",
+        "moto", "duckdb", "sqlglot", "amazon.ion", "pyiceberg", "pyarrow", "pytz",
     }  # fmt: skip

@@ -20,7 +20,7 @@ from demo.generator import (
     generate,
     shipped_conversations,
 )
-from local_aws.keyword_model import judge
+from local_aws.bedrock.keyword_model import judge
 
 WRITTEN = Path(__file__).parents[2] / "demo" / "conversations.jsonl"
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from demo.generator import shipped_conversations
-from local_aws.keyword_model import CATEGORIES, MAX_TURN_HEAD, MAX_TURNS, judge
+from local_aws.bedrock.keyword_model import CATEGORIES, MAX_TURN_HEAD, MAX_TURNS, judge
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT / "../shared/data/conversations.jsonl"
@@ -88,7 +88,7 @@ def test_the_same_text_gets_the_same_answer_in_another_process():
     rows = shipped_conversations()[:80]
     script = """if True:
         import json, sys
-        from local_aws.keyword_model import judge
+        from local_aws.bedrock.keyword_model import judge
         print(json.dumps([judge(turns) for turns in json.load(sys.stdin)]))"""
     turns = [[(turn["role"], turn["content"]) for turn in row["turns"]] for row in rows]
 

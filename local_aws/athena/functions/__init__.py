@@ -1,0 +1,1 @@
+"""Functions of Trino, by kind."""

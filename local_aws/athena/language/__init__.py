@@ -1,0 +1,1 @@
+"""Trino SQL translated, type by type, into what DuckDB runs."""

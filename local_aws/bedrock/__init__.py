@@ -1,0 +1,1 @@
+"""Bedrock: Converse, its models, batch inference, and what goes wrong on command."""

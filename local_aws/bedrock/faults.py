@@ -1,0 +1,146 @@
+"""
+A fault plan: what goes wrong with Converse, when, and how often; a record of a batch job meets the same rules.
+
+    {"seed": 1,
+     "rules": [{"fault": "throttle", "from": 5, "until": 15},
+               {"fault": "internal", "share": 0.05},
+               {"fault": "drip", "first": 1, "match": "albatross", "seconds": 1}],
+     "quota": {"requests_per_minute": 1000, "tokens_per_minute": 2000000, "burndown": 5, "depth_s": 6,
+               "other_share": 0.5, "other_from": 60, "other_until": 120}}
+
+Of the rules, the first that fits a call decides. Each may be limited: `share` of the calls that fit (1.0), the seconds
+`from` and `until` since the plan was set, the `first` n calls, and `match`, a text in the conversation, which is
+compared and nothing else. `seconds` is how long a hang or a late reply takes, and the time between two dripping bytes.
+A call that no rule refuses goes through the quota (see `quota.py`), which answers 429 when it is empty. `window_s` (60)
+is the sliding window of the busiest moment in the counts.
+"""
+
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from local_aws.bedrock.quota import Quota
+
+
+class Fault(StrEnum):
+    """What may go wrong."""
+
+    # Refused with an error before any work.
+    THROTTLE = "throttle"
+    THROTTLE_DAY = "throttle_day"
+    NOT_READY = "not_ready"
+    INTERNAL = "internal"
+    UNAVAILABLE = "unavailable"
+    MODEL_TIMEOUT = "model_timeout"
+    MODEL_ERROR = "model_error"
+    ACCESS_DENIED = "access_denied"
+    END_OF_LIFE = "end_of_life"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    # The line: `reset_before` and `hang` do no work, the others are paid for.
+    RESET_BEFORE = "reset_before"
+    RESET_WITHIN = "reset_within"
+    RESET_AFTER = "reset_after"
+    HANG = "hang"
+    LATE = "late"
+    DRIP = "drip"
+    # The answer, paid for.
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    GUARDRAIL = "guardrail"
+    MALFORMED_OUTPUT = "malformed_output"
+    MALFORMED_TOOL_USE = "malformed_tool_use"
+    CONTEXT_WINDOW = "context_window"
+    EMPTY = "empty"
+    BROKEN = "broken"
+    PROSE = "prose"
+    SEVERAL = "several"
+
+
+# How long each takes unless its rule says otherwise: longer than any patient client waits.
+_USUAL_SECONDS = {Fault.HANG: 300.0, Fault.LATE: 300.0, Fault.DRIP: 1.0}
+_JSON_NAMES = {"from": "since_s", "until": "until_s"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of fault, and which calls it hits."""
+
+    fault: Fault
+    share: float = 1.0
+    since_s: float = 0.0
+    until_s: float = float("inf")
+    first: int | None = None
+    match: str | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"the share of {self.fault!r} must lie between 0 and 1, not {self.share}")
+
+    @property
+    def duration_s(self) -> float:
+        return _USUAL_SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
+
+    def fits(self, now_s: float, text: str) -> bool:
+        """Say whether a call at *now_s* about a conversation with *text* is one that the rule is about."""
+        return self.since_s <= now_s < self.until_s and (self.match is None or self.match in text)
+
+
+class FaultPlan:
+    """Decides about each call which fault it meets; safe for threads, and the same again with the same seed."""
+
+    def __init__(
+        self, rules: tuple[Rule, ...] = (), quota: Quota | None = None, seed: int = 1, window_s: float = 60.0
+    ) -> None:
+        self.rules, self.quota, self.window_s = rules, quota, window_s
+        self._random = random.Random(seed)  # noqa: S311  a fault is no secret
+        self._lock = threading.Lock()
+        self._hits = [0] * len(rules)
+
+    @classmethod
+    def of_json(cls, plan: Mapping[str, Any]) -> "FaultPlan":
+        """
+        Read a plan; an empty one has no faults and no limits.
+
+        Errors: ValueError that names the key or the value which no plan has.
+        """
+        _refuse_unknown("plan", plan, {"seed", "rules", "quota", "window_s"})
+        quota = plan.get("quota")
+        if quota is not None:
+            _refuse_unknown("quota", quota, {field.name for field in fields(Quota)})
+        return cls(
+            tuple(_rule(rule) for rule in plan.get("rules", ())),
+            Quota(**quota) if quota is not None else None,
+            plan.get("seed", 1),
+            plan.get("window_s", 60.0),
+        )
+
+    def choose(self, now_s: float, text: str) -> Rule | None:
+        """Return the rule that decides about a call, *now_s* seconds after the plan was set; None lets it go well."""
+        with self._lock:
+            for number, rule in enumerate(self.rules):
+                if not rule.fits(now_s, text) or (rule.first is not None and self._hits[number] >= rule.first):
+                    continue
+                if rule.share < 1 and self._random.random() >= rule.share:
+                    continue
+                self._hits[number] += 1
+                return rule
+        return None
+
+
+def _rule(rule: Mapping[str, Any]) -> Rule:
+    named = {_JSON_NAMES.get(name, name): value for name, value in rule.items()}
+    _refuse_unknown("rule", named, {field.name for field in fields(Rule)})
+    if "fault" not in named:
+        raise ValueError(f"a rule needs a 'fault', one of {[str(fault) for fault in Fault]}")
+    return Rule(**{**named, "fault": Fault(named["fault"])})
+
+
+def _refuse_unknown(what: str, given: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(given.keys() - known)
+    if unknown:
+        raise ValueError(f"a {what} has no {unknown}, only {sorted(known)}")

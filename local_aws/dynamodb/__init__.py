@@ -1,0 +1,1 @@
+"""What DynamoDB is beyond moto: exports, history, items at rest, and rules."""
