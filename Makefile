@@ -8,12 +8,12 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONPATH := $(CURDIR)/plugins
 
 .DEFAULT_GOAL := check
-.PHONY: check help demo test bench sim lint types up down lock clean
+.PHONY: check help demo test bench bench-local sim lint types up down lock clean
 
 check: lint types test ## Lint, types and tests
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: requirements-dev.lock
 	@echo "Installing the environment into .venv (Python: $(PYTHON); once, about a minute) ..."
@@ -43,6 +43,11 @@ CASE ?= requests
 
 bench: .venv/.ready ## Our engine beside what others would write: make bench [CASE=tokens|half|sharing|cost|memory]
 	@PYTHONPATH=plugins:. $(BIN)/python -m bench.run --install --case $(CASE) $(ARGS)
+
+ITEMS ?= 50000
+
+bench-local: .venv/.ready ## What the local AWS takes and gives: make bench-local [ITEMS=1000000]
+	@PYTHONPATH=plugins:. $(BIN)/python -m bench.local_aws --items $(ITEMS)
 
 SEEDS ?= 10000
 

@@ -1,8 +1,8 @@
 """
 What the local AWS takes and gives, as one table: the server is a process of its own, held to one core.
 
-    python -m bench.local_aws                    50,000 conversations
-    python -m bench.local_aws --items 1000000    a million, which takes about half an hour
+    make bench-local                  50,000 conversations
+    make bench-local ITEMS=1000000    a million, which takes about half an hour
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main() -> None:
             *snapshot(server, count),
         ]
         rows.append(("most memory of the server's process", f"{server.peak_mb():,.0f} MB"))
-    heading = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, `python -m bench.local_aws --items {count}`"
+    heading = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, `make bench-local ITEMS={count}`"
     table_rows = "".join(f"| {what} | {figure} |\n" for what, figure in rows)
     sys.stdout.write(f"{heading}\n\n| What | Figure |\n|---|---:|\n{table_rows}")
 

@@ -4,7 +4,7 @@ import base64
 import gzip
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +16,8 @@ from uuid import uuid4
 import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore import xform_name
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local_aws.athena.api.service import AthenaService
@@ -43,16 +45,31 @@ class Answer:
     columns: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     rows: tuple[tuple[str | None, ...], ...] = ()
+    location: str = ""
+
+
+class OverHttp:
+    """The actions of a service that is asked as its users ask it: through boto3."""
+
+    def __init__(self, athena: Any) -> None:
+        self._athena = athena
+
+    def handle(self, action: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask one action. Raises: AwsError, as the service itself."""
+        try:
+            return dict(getattr(self._athena, xform_name(action))(**body))
+        except ClientError as problem:
+            raise AwsError(problem.response["Error"]["Code"], problem.response["Error"]["Message"]) from problem
 
 
 class Athena:
-    """One service, one bucket, one database `d`."""
+    """One service, one bucket, one database `d`; in this process, unless *over_http* says where."""
 
-    def __init__(self) -> None:
-        self.s3, self.glue = client("s3"), client("glue")
+    def __init__(self, make: Callable[[str], Any] = client, *, over_http: bool = False) -> None:
+        self.s3, self.glue = make("s3"), make("glue")
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.glue.create_database(DatabaseInput={"Name": "d"})
-        self.service = AthenaService(client)
+        self.service: Any = OverHttp(make("athena")) if over_http else AthenaService(make)
 
     def start(self, sql: str, **more: Any) -> str:
         """Start a statement and return its id."""
@@ -78,7 +95,8 @@ class Athena:
             execution_id = self.start(sql)
         except AwsError as problem:
             return Answer("unsupported" if "LOCAL_AWS_UNSUPPORTED" in problem.message else "user", problem.message)
-        status = self.wait(execution_id)["Status"]
+        execution = self.wait(execution_id)
+        status = execution["Status"]
         if status["State"] != "SUCCEEDED":
             error = status["AthenaError"]
             kind = {1: "system", 2: "user", 3: "unsupported"}[error["ErrorCategory"]]
@@ -86,7 +104,8 @@ class Athena:
         result = self.service.handle("GetQueryResults", {"QueryExecutionId": execution_id})["ResultSet"]
         info = result["ResultSetMetadata"]["ColumnInfo"]
         rows = [tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in result["Rows"][1:]]
-        return Answer("ok", "", tuple(c["Name"] for c in info), tuple(c["Type"] for c in info), tuple(rows))
+        location = execution["ResultConfiguration"]["OutputLocation"]
+        return Answer("ok", "", tuple(c["Name"] for c in info), tuple(c["Type"] for c in info), tuple(rows), location)
 
     def rows(self, sql: str) -> list[tuple[str | None, ...]]:
         """Return the rows of a statement that must succeed."""

@@ -1,14 +1,17 @@
 """The golden corpus: what real Athena answers. No case may be answered wrongly."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sql.athena_harness import BUCKET, Answer, Athena, running_athena
+from tests.sql.athena_harness import BUCKET, Answer, Athena
+
+if TYPE_CHECKING:
+    from tests.conftest import LocalAwsForTests
 
 CORPUS = Path(__file__).parents[2] / "../shared/golden/athena_sql.jsonl"
 CASES = [json.loads(line) for line in CORPUS.read_text().splitlines()] if CORPUS.exists() else []
@@ -23,9 +26,21 @@ def verdicts() -> Counter[str]:
 
 
 @pytest.fixture
-def athena() -> Iterator[Athena]:
-    with running_athena() as running:
-        yield running
+def athena(local_aws: "LocalAwsForTests") -> Athena:
+    """The real API: the server, asked by boto3."""
+    return Athena(local_aws.client, over_http=True)
+
+
+def _csv(athena: Athena, answer: Answer) -> list[list[str | None]]:
+    """Return the rows of the result in S3, NULL told from an empty text."""
+    key = answer.location.removeprefix(f"s3://{BUCKET}/")
+    text = athena.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+    rows: list[list[str | None]] = [[]]
+    for quoted, value, end in re.findall(r'("((?:[^"]|"")*)")?([,\n])', text):
+        rows[-1].append(value.replace('""', '"') if quoted else None)
+        if end == "\n":
+            rows.append([])
+    return rows[1:-1]
 
 
 def _verdict(case: dict[str, Any], answer: Answer) -> str:
@@ -52,6 +67,8 @@ def test_a_golden_statement_is_answered_rightly_or_refused(
     verdict = _verdict(case, answers[-1])
     verdicts[verdict] += 1
     assert verdict != "wrong", (answers[-1], case["expect"])
+    if verdict == "right" and "rows" in case["expect"]:
+        assert _csv(athena, answers[-1]) == case["expect"]["rows"]
 
 
 def test_the_share_of_right_answers_does_not_fall(verdicts: Counter[str]) -> None:
