@@ -77,7 +77,7 @@ def read_arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=_port, default=4566, help="0 takes any free port; see --ready-file")
     parser.add_argument("--data", type=Path, help="directory that keeps the state across restarts")
     parser.add_argument("--latency", type=_seconds, default=0.3, help="median seconds of a model call, 0 for none")
-    parser.add_argument("--seed", type=int, default=1, help="of the latency's random numbers")
+    parser.add_argument("--seed", type=int, default=1, help="of latencies and ids: the same one gives the same again")
     parser.add_argument("--region", default=REGION, help="Region of the server's own calls")
     parser.add_argument(
         "--faults", type=Path, help="plan of what goes wrong with model calls: local_aws/bedrock/faults.py"

@@ -6,7 +6,7 @@ same type; that is all the hook we need. Written against moto 5.2.5, held by tes
 """
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from moto.athena.models import athena_backends
 from moto.core.common_models import CloudFormationModel
@@ -58,23 +58,32 @@ class GuardedBucket(FakeBucket, CloudFormationModel):
         return bucket
 
 
-class BucketPolicy(CloudFormationModel):
-    """AWS::S3::BucketPolicy, but for the rule that only TLS comes in: a loopback server speaks plain HTTP."""
+class _Made:
+    """What a resource is that has nothing but its type, a name and no attributes."""
 
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
+    TYPE: ClassVar[str]
+    NAME: ClassVar[str] = ""  # the property that names it, where one does
 
-    @staticmethod
-    def cloudformation_type() -> str:
-        return "AWS::S3::BucketPolicy"
+    def __init__(self, name: str) -> None:
+        self.physical_resource_id = name
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        return cls.TYPE
+
+    @classmethod
+    def cloudformation_name_type(cls) -> str:
+        return cls.NAME
 
     @classmethod
     def has_cfn_attr(cls, _attr: str) -> bool:
         return False
 
-    def __init__(self, bucket: str) -> None:
-        self.physical_resource_id = bucket
+
+class BucketPolicy(_Made, CloudFormationModel):
+    """AWS::S3::BucketPolicy, but for the rule that only TLS comes in: a loopback server speaks plain HTTP."""
+
+    TYPE = "AWS::S3::BucketPolicy"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -95,23 +104,10 @@ class BucketPolicy(CloudFormationModel):
         s3_backends[account_id]["aws"].delete_bucket_policy(resource_name)
 
 
-class GlueDatabase(CloudFormationModel):
+class GlueDatabase(_Made, CloudFormationModel):
     """AWS::Glue::Database."""
 
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        return "AWS::Glue::Database"
-
-    @classmethod
-    def has_cfn_attr(cls, _attr: str) -> bool:
-        return False
-
-    def __init__(self, name: str) -> None:
-        self.physical_resource_id = name
+    TYPE = "AWS::Glue::Database"
 
     @classmethod
     def create_from_cloudformation_json(
@@ -129,23 +125,11 @@ class GlueDatabase(CloudFormationModel):
         glue_backends[account_id][region_name].delete_database(resource_name)
 
 
-class AthenaWorkGroup(CloudFormationModel):
+class AthenaWorkGroup(_Made, CloudFormationModel):
     """AWS::Athena::WorkGroup, with its configuration."""
 
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return "Name"
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        return "AWS::Athena::WorkGroup"
-
-    @classmethod
-    def has_cfn_attr(cls, _attr: str) -> bool:
-        return False
-
-    def __init__(self, name: str) -> None:
-        self.physical_resource_id = name
+    TYPE = "AWS::Athena::WorkGroup"
+    NAME = "Name"
 
     @classmethod
     def create_from_cloudformation_json(

@@ -13,7 +13,7 @@ def refuse_stale_version(body: dict[str, Any], get_table: Callable[[dict[str, An
     Raises: AwsError ConcurrentModificationException when it is another one.
     """
     wanted = body.get("VersionId")
-    if wanted is None:
+    if wanted is None or "TableInput" not in body:
         return
     name = body["TableInput"]["Name"]
     table = get_table({"DatabaseName": body["DatabaseName"], "Name": name})["Table"]

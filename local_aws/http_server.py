@@ -19,7 +19,7 @@ from local_aws.wsgi import ConnectionDropped, Request, Response
 log = logging.getLogger(__name__)
 
 _CALL = re.compile(rb"POST (/model/[^ /]+/converse) HTTP/1\.1\r\n")
-_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d+)(?:\r\n|$)")
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,8})(?:\r\n|$)")
 _UNUSUAL = re.compile(rb"(?i)\r\n(?:expect|transfer-encoding|connection):")  # werkzeug knows what to do with these
 
 
@@ -32,6 +32,9 @@ class _Handler(MotoRequestHandler):
     def handle_one_request(self) -> None:
         """Answer one call of Converse and wait for the next, or let werkzeug answer and close the connection."""
         call = self._call()
+        if self.server.is_closed:
+            self.close_connection = True
+            return
         if call is None:
             super().handle_one_request()
             return
@@ -73,8 +76,9 @@ class HttpServer(ThreadedWSGIServer):
     """
 
     def __init__(self, host: str, port: int, app: Any) -> None:
-        super().__init__(host, port, app, _Handler)
         self._connections: set[socket.socket] = set()
+        self.is_closed = False
+        super().__init__(host, port, app, _Handler)  # closes itself where the port is taken
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection."""
@@ -88,6 +92,7 @@ class HttpServer(ThreadedWSGIServer):
 
     def server_close(self) -> None:
         """Close the port and wake the threads that wait for another call."""
+        self.is_closed = True
         super().server_close()
         for connection in list(self._connections):
             with contextlib.suppress(OSError):

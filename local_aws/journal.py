@@ -90,7 +90,9 @@ class Journal:
         os.ftruncate(self._file, len(_MAGIC))
 
     def close(self) -> None:
+        """Close the file; what still comes to `append` meets OSError."""
         os.close(self._file)
+        self._file = -1  # the number may be another file's soon
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

@@ -29,6 +29,7 @@ from local_aws.dynamodb.items import (
     states_of,
 )
 from local_aws.dynamodb.table_history import Change, Histories, Place, micros_of
+from local_aws.dynamodb.transactions import Transactions, token_of
 from local_aws.journal import Record
 from local_aws.wsgi import Request, Response
 
@@ -79,6 +80,7 @@ class MotoApp:
         self._now = now
         self._app = _Dispatcher(create_backend_app)
         self._histories = Histories()
+        self._transactions = Transactions()
         self._changes = 0
         self._upload_ids: dict[str, str] = {}
 
@@ -89,6 +91,7 @@ class MotoApp:
             forget_decoded()
             forget_copies()
             self._histories.clear()
+            self._transactions.clear()
             self.writes.clear()
             self._changes = 0
             self._upload_ids.clear()
@@ -98,19 +101,27 @@ class MotoApp:
         with self.lock:
             if not is_change(request):
                 return self._ask(request)
+            at, token = micros_of(self._now()), _token(request)
+            if token and self._transactions.is_repeat(*token, at):
+                return Response.of_json({})
             self._changes += 1
-            at, seed = micros_of(self._now()), self._changes
+            seed = self._changes
             reply, names, after = self._change(request, seed, at)
             if reply.is_success:
                 self.writes.update(table for _, (table, _) in names)
+                if token:
+                    self._transactions.done(*token, at)
                 if self._on_change:
-                    self._on_change(_record(request, reply, {"seed": seed, "at": at}, names, after))
+                    head = {"seed": seed, "at": at, **({"token": token} if token else {})}
+                    self._on_change(_record(request, reply, head, names, after))
             return reply
 
     def replay(self, record: Record) -> None:
         """Apply a change of an earlier life again, so that it gives the same ids and the same history."""
         with self.lock:
             head, at = record.head, record.head.get("at")
+            if "token" in head:
+                self._transactions.done(*head["token"], head["at"])
             if head["kind"] == "items":
                 self._put_back(head["region"], head["items"], at)
                 return
@@ -217,8 +228,14 @@ def _record(
 ) -> Record:
     if names and request.region:
         states = states_of(names, after)
-        return Record({"kind": "items", "region": request.region, "items": states, "at": head["at"]})
+        head = {name: value for name, value in head.items() if name != "seed"}
+        return Record({"kind": "items", "region": request.region, "items": states, **head})
     return Record({"kind": "request", "environ": request.environ, **head, **_upload_id(request, reply)}, request.body)
+
+
+def _token(request: Request) -> list[str]:
+    is_transaction = request.target == "DynamoDB_20120810.TransactWriteItems"
+    return token_of(request.region or _NO_REGION, request.json()) if is_transaction else []
 
 
 def _upload_id(request: Request, reply: Response) -> dict[str, str]:

@@ -14,7 +14,9 @@ from urllib.parse import unquote
 import boto3
 from botocore.config import Config
 
+from local_aws import ids
 from local_aws.athena.api import prepared_statements  # noqa: F401  they and workgroups are completed in moto
+from local_aws.athena.api.validation import checked
 from local_aws.aws_error import AwsError
 from local_aws.bedrock.batch_inference import BatchJobs
 from local_aws.bedrock.control import BedrockControl
@@ -25,12 +27,13 @@ from local_aws.bedrock.model_directory import ModelDirectory
 from local_aws.bedrock.openai_model import OpenAiModel
 from local_aws.bedrock.stand_in import BedrockStandIn, Judge
 from local_aws.dynamodb.exports import DynamoDBExports
-from local_aws.dynamodb.rules import check_numbers, without_key
+from local_aws.dynamodb.rules import CHECKS, without_key
 from local_aws.glue_versions import refuse_stale_version
 from local_aws.hollow import refuse_hollow
 from local_aws.http_server import HttpServer
 from local_aws.journal import Journal, Record
 from local_aws.moto_app import MotoApp
+from local_aws.request_model import check_request
 from local_aws.wsgi import ConnectionDropped, Request, Response
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,8 @@ _ATHENA_STATE = {
     "UpdatePreparedStatement",
     "DeletePreparedStatement",
 }
+# Services whose requests are compared with botocore's model before moto sees them; Athena does so itself.
+_CHECKED = {"DynamoDB_20120810": "dynamodb", "AWSGlue": "glue", "secretsmanager": "secretsmanager"}
 _MODEL = re.compile(r"/model/(.+)/([a-z-]+)")
 # What of Bedrock the stand-in does not answer, and moto answers with nothing.
 _NO_CONVERSE = {
@@ -110,6 +115,7 @@ class LocalAws:
 
     def _begin(self) -> None:
         self._moto.reset()
+        ids.begin(self.settings.seed, 0)
         self._models = ModelDirectory(self._now)
         self._bedrock = self._model or BedrockStandIn(
             self._models, judge=self._judge, latency_s=self.settings.latency_s, seed=self.settings.seed
@@ -135,6 +141,7 @@ class LocalAws:
     def start(self) -> "LocalAws":
         """Replay the journal, then serve."""
         self.replayed = self._replay()
+        ids.begin(self.settings.seed, self.replayed)
         self._thread.start()
         return self
 
@@ -163,7 +170,8 @@ class LocalAws:
         for client in self._clients.values():
             client.close()
         if self._journal:
-            self._journal.close()
+            with self._moto.lock:
+                self._journal.close()
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client that talks to this server, made once per service and Region."""
@@ -211,6 +219,12 @@ class LocalAws:
             place = traceback.extract_tb(error.__traceback__)[-1]
             kind, what = type(error).__name__, request.target or f"{request.method} {request.path}"
             log.error("%s in %s:%s while answering %s", kind, place.filename, place.lineno, what)  # noqa: TRY400
+            if request.target and "site-packages" in place.filename:
+                # What moto cannot make sense of was wrong, or is more than moto knows: never worth another try.
+                return Response.of_error(
+                    AwsError("ValidationException", f"The local AWS cannot make sense of this {what}: {kind} in moto"),
+                    request,
+                )
             return Response.of_error(AwsError("InternalFailure", f"{kind} in the local AWS", 500), request)
 
     def _dispatch(self, request: Request) -> Response:
@@ -228,10 +242,18 @@ class LocalAws:
             ours = self._control.answer(request, request.region or self.settings.region)
             if ours:
                 return ours
-        if request.target:
-            request.json()  # moto answers 500 to a body that is no JSON
-            refuse_hollow(request.target)
         service, _, action = request.target.rpartition(".")
+        if request.target:
+            request = request.without_null()
+            if request.service is None:  # moto would take it for a request to S3
+                raise AwsError("MissingAuthenticationTokenException", "Request is missing Authentication Token")
+            refuse_hollow(request.target)
+            if service in _CHECKED:
+                body = request.json()
+                check_request(_CHECKED[service], action, body, CHECKS)
+                request = request.with_json(body)
+            elif service == "AmazonAthena" and action in _ATHENA_STATE:
+                checked(action, request.json())
         if service == "AmazonAthena" and action == "DeleteWorkGroup":
             return self._delete_work_group(request)
         if service == "AmazonAthena" and action not in _ATHENA_STATE:
@@ -249,7 +271,6 @@ class LocalAws:
         if action == "DescribeTable":
             return self._describe_table(request)
         body = request.json()
-        check_numbers(body)
         reply = self._moto.handle(request)
         if reply.is_success and body.get("ReturnValues") in {"UPDATED_OLD", "UPDATED_NEW"}:
             return Response.of_json(without_key(body["Key"], reply.json()))
@@ -273,7 +294,7 @@ class LocalAws:
             case "PUT", "faults":
                 try:
                     self._converse.set_plan(FaultPlan.of_json(request.json()))
-                except (TypeError, ValueError) as error:
+                except ValueError as error:
                     raise AwsError("ValidationException", str(error)) from None
                 return Response.of_json({})
         raise AwsError("NotFound", f"there is no {request.method} {request.path}", 404)

@@ -3,11 +3,12 @@
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wsgi import get_input_stream
 
 from local_aws.aws_error import AwsError
@@ -20,11 +21,22 @@ _KEPT = re.compile(
 )
 # A session token is a credential, not a part of the request; the body is no longer chunked once it has been read.
 _DROPPED = {"HTTP_X_AMZ_SECURITY_TOKEN", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT"}
+_FORM = "application/x-www-form-urlencoded"
 _SCOPE = re.compile(r"Credential=[^/]*/\d+/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
 
 
 class ConnectionDropped(ConnectionError):
     """Tell the server to close the connection without a reply."""
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_null(inner) for name, inner in value.items() if inner is not None}
+    return [_without_null(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _no_json(_name: str) -> None:
+    raise ValueError  # NaN and Infinity, which Python alone takes for JSON
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,13 @@ class Request:
 
     @classmethod
     def read(cls, environ: dict[str, Any]) -> "Request":
-        """Read the request off the wire, chunked or not."""
-        body = get_input_stream(environ, safe_fallback=True).read()
+        """Read the request off the wire, chunked or not. Raises: ConnectionDropped where its body is not whole."""
+        if not environ.get("CONTENT_LENGTH", "0").isdecimal():
+            raise ConnectionDropped
+        try:
+            body = get_input_stream(environ, safe_fallback=True).read()
+        except (ClientDisconnected, OSError):
+            raise ConnectionDropped from None
         kept = {key: value for key, value in environ.items() if _KEPT.fullmatch(key) and key not in _DROPPED}
         return cls(kept, body)
 
@@ -96,17 +113,32 @@ class Request:
         Raises: AwsError (SerializationException) when it is none.
         """
         try:
-            value = json.loads(self.body or b"{}")
+            value = json.loads(self.body or b"{}", parse_constant=_no_json)
+            if b"\\u" in self.body:
+                json.dumps(value, ensure_ascii=False).encode()  # half of a pair of surrogates is no text
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise AwsError("SerializationException", "The body of the request is no JSON object.")
         return value
 
+    def without_null(self) -> "Request":
+        """Return the request without members that are null: AWS takes them for absent, moto for values."""
+        if b"null" not in self.body:
+            self.json()
+            return self
+        return self.with_json(_without_null(self.json()))
+
+    def with_json(self, body: dict[str, Any]) -> "Request":
+        return replace(self, body=json.dumps(body).encode())
+
     def as_environ(self) -> dict[str, Any]:
         """Return a fresh WSGI environ that gives the body once more."""
+        is_form = str(self.environ.get("CONTENT_TYPE", "")).startswith(_FORM) and (self.method == "PUT" or self.target)
         return {
             **self.environ,
+            # Some clients call any body a form; moto would take it apart and keep nothing.
+            **({"CONTENT_TYPE": "binary/octet-stream"} if is_form else {}),
             "CONTENT_LENGTH": str(len(self.body)),
             "wsgi.input": BytesIO(self.body),
             "wsgi.version": (1, 0),

@@ -11,23 +11,20 @@ from sqlglot import exp
 from local_aws.athena.execution import Job, Run, Started
 from local_aws.athena.failures import StatementError, Unsupported, ddl_task_failure, table_not_found
 from local_aws.athena.iceberg.definition import AlterTable, IcebergTable, ctas_properties
-from local_aws.athena.language.casts import coerce
+from local_aws.athena.inserts import insert_query
 from local_aws.athena.language.expressions import only
 from local_aws.athena.language.parsing import Unload, parse_statement, view_query
-from local_aws.athena.language.scope import Expression
-from local_aws.athena.language.trino_types import Type, duckdb_name
 from local_aws.athena.outcome import Listing, Outcome
 from local_aws.athena.results import ResultColumn, ResultSet, text_of
 from local_aws.athena.tables import catalog_statements, ddl, hive_grammar, writing
-from local_aws.athena.tables.catalog import Catalog, TableName, is_iceberg, read_table, view_input
+from local_aws.athena.tables.catalog import Catalog, TableName, is_iceberg, named_columns, read_table, view_input
 from local_aws.athena.tables.parsed_files import ParsedFiles
-from local_aws.athena.tables.store import Store, split_uri
+from local_aws.athena.tables.store import Store, folder_uri, split_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local_aws.athena.iceberg.statements import Iceberg
-    from local_aws.athena.language.relation import Relation
 
 
 class Engine:
@@ -63,15 +60,13 @@ class Engine:
             return self._drop(run, tree)
         if isinstance(tree, exp.Insert):
             return self._insert(run, tree)
-        relation, columns, table = run.query(tree)
-        labels = [column.name or f"_col{index}" for index, column in enumerate(relation.columns)]
-        cells = [table[index] for index in range(len(columns))]
-        rows = [
-            tuple(text_of(value, kind) for value, kind in zip(row, columns, strict=True))
-            for row in zip(*cells, strict=True)
-        ]
-        result = ResultSet(tuple(ResultColumn(*pair) for pair in zip(labels, columns, strict=True)), tuple(rows))
-        return Outcome("SELECT", result, scanned_bytes=run.scanned_bytes)
+        relation, rows = run.query(tree)
+        kinds = [column.type for column in relation.columns]
+        columns = (
+            ResultColumn(column.name or f"_col{index}", column.type) for index, column in enumerate(relation.columns)
+        )
+        texts = (tuple(text_of(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in rows)
+        return Outcome("SELECT", ResultSet(tuple(columns), tuple(texts)), scanned_bytes=run.scanned_bytes)
 
     @cached_property
     def _iceberg(self) -> Iceberg:
@@ -101,16 +96,15 @@ class Engine:
         definition = ddl.parse_external_table(job.text)
         name = Catalog(self._glue, job.database).name(definition.parts)
         split_uri(definition.location)
-        outcome = Outcome()
         if Catalog(self._glue, None).find(name) is not None:
             if definition.has_if_not_exists:
-                return outcome
+                return Outcome()
             raise ddl_task_failure(
                 f"AlreadyExistsException(message:Table {name.name} already exist)",
                 f"Table {name.name} already exists.",
             )
         self._put_table(name, ddl.table_input(definition, name.name))
-        return outcome
+        return Outcome()
 
     def _put_table(self, name: TableName, table: dict[str, Any], *, replaces: bool = False) -> None:
         call = self._glue.update_table if replaces else self._glue.create_table
@@ -120,6 +114,8 @@ class Engine:
             code = problem.response["Error"]["Code"]
             if code == "EntityNotFoundException":
                 raise StatementError("SCHEMA_NOT_FOUND", f"Schema '{name.database}' does not exist") from problem
+            if code == "AlreadyExistsException":  # another statement was faster
+                raise StatementError("TABLE_ALREADY_EXISTS", f"Table already exists: {name}") from problem
             raise StatementError("HIVE_METASTORE_ERROR", f"Glue refused {name}: {code}") from problem
 
     def _create(self, run: Run, tree: exp.Create) -> Outcome:
@@ -129,6 +125,8 @@ class Engine:
             raise Unsupported(f"CREATE {tree.args['kind']} of this form")
         name = run.catalog.name([part.name for part in tree.this.parts])
         existing = run.catalog.find(name)
+        if existing is None:
+            run.catalog.check_database(name)
         if tree.args["kind"] == "TABLE":
             return self._create_table_as(run, tree, name, query, is_taken=existing is not None)
         if tree.args.get("properties") or tree.args.get("exists"):
@@ -159,16 +157,14 @@ class Engine:
             raise StatementError(
                 "INVALID_TABLE_PROPERTY", "external_location is refused: the workgroup enforces its own output location"
             )
-        location = location or f"{run.job.output}tables/{run.job.execution_id}/"
-        bucket, prefix = split_uri(location)
-        location = f"s3://{bucket}/{prefix}"
+        location = folder_uri(location or f"{run.job.output}tables/{run.job.execution_id}/")
         self._store.check_empty(location)
         compression = writing.codec(
             properties.get("write_compression") or properties.get("parquet_compression") or "gzip"
         )
         keys = properties.get("partitioned_by", [])
-        relation, kinds, table = run.query(query, as_arrow=True)
-        columns = _stored_columns(relation, kinds)
+        relation, table = run.query(query, as_arrow=True)
+        columns = named_columns(relation)
         writing.check_keys([label for label, _ in columns], keys)
         width = len(columns) - len(keys)
         glue_table = ddl.parquet_table(name.name, columns[:width], location, columns[width:])
@@ -196,21 +192,17 @@ class Engine:
             raise StatementError("INVALID_TABLE_PROPERTY", "UNLOAD needs a format")
         if file_format != "PARQUET":
             raise Unsupported(f"UNLOAD format {file_format}")
-        bucket, prefix = split_uri(tree.location)
-        location = f"s3://{bucket}/{prefix}"
+        location = folder_uri(tree.location)
         keys = list(tree.partitioned_by)
         if not keys:  # with partitions Athena does not look: a second run adds to the first
             self._store.check_empty(location)
-        relation, kinds, table = run.query(tree.query, as_arrow=True)
-        columns = _stored_columns(relation, kinds)
+        relation, table = run.query(tree.query, as_arrow=True)
+        columns = named_columns(relation)
         writing.check_keys([label for label, _ in columns], keys)
         target = writing.Target(location, columns, keys, writing.codec(compression))
         written = writing.write(self._store, table, target, run.job.execution_id)
         return Outcome(
-            "UNLOAD",
-            written_rows=table.num_rows,
-            written_objects=written.objects,
-            scanned_bytes=run.scanned_bytes,
+            "UNLOAD", written_rows=table.num_rows, written_objects=written.objects, scanned_bytes=run.scanned_bytes
         )
 
     def _insert(self, run: Run, tree: exp.Insert) -> Outcome:
@@ -229,25 +221,9 @@ class Engine:
         serde = (glue["StorageDescriptor"].get("SerdeInfo") or {}).get("SerializationLibrary", "")
         if not serde.lower().endswith("parquethiveserde"):
             raise Unsupported("INSERT into a table that is not Parquet")
-        columns = list(table.columns + table.partition_keys)
-        kinds = dict(columns)
-        names = listed or [label for label, _ in columns]
-        if len(set(names)) != len(names) or not set(names) <= set(kinds):
-            raise StatementError("COLUMN_NOT_FOUND", "INSERT names a column twice, or one that the table does not have")
-        relation = run.translate(tree.expression)
-        if len(relation.columns) != len(names):
-            raise StatementError(
-                "TYPE_MISMATCH", f"Insert query has {len(relation.columns)} columns, the table takes {len(names)}"
-            )
-        cells = {
-            label: coerce(Expression(f"i.c{index}", column.type), kinds[label]).sql
-            for index, (label, column) in enumerate(zip(names, relation.columns, strict=True))
-        }
-        outputs = ", ".join(
-            f"{cells.get(label, f'CAST(NULL AS {duckdb_name(kind)})')} AS c{index}"
-            for index, (label, kind) in enumerate(columns)
-        )
-        rows = run.execute(f"SELECT {outputs} FROM ({relation.sql}) AS i", [kind for _, kind in columns], as_arrow=True)
+        kinds = dict(table.columns + table.partition_keys)
+        sql = insert_query(run.translate(tree.expression), listed, kinds)
+        rows = run.execute(sql, list(kinds.values()), as_arrow=True)
         target = writing.insert_target(table, self._glue)
         written = writing.write(self._store, rows, target, run.job.execution_id)
         self._add_partitions(name, glue["StorageDescriptor"], written)
@@ -307,12 +283,3 @@ def _texts(node: exp.Expression) -> list[str]:
     if not texts or not all(isinstance(part, exp.Literal) and part.is_string for part in found):
         raise StatementError("INVALID_TABLE_PROPERTY", "partitioned_by needs ARRAY['column', …]")
     return texts
-
-
-def _stored_columns(relation: Relation, kinds: list[Type]) -> list[tuple[str, Type]]:
-    labels = [(column.name or "").lower() for column in relation.columns]
-    if "" in labels:
-        raise StatementError("MISSING_COLUMN_NAME", f"Column name not specified at position {labels.index('') + 1}")
-    if len(set(labels)) != len(labels):
-        raise StatementError("DUPLICATE_COLUMN_NAME", "a column name is specified more than once")
-    return list(zip(labels, kinds, strict=True))

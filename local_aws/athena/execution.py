@@ -87,15 +87,14 @@ class Run:
         finally:
             self.job.progress.planning_seconds += time.monotonic() - begun
 
-    def query(self, tree: exp.Expression, *, as_arrow: bool = False) -> tuple[Relation, list[Type], Any]:
-        """Return a query's relation, column types, and rows: lists by column, or an arrow table."""
+    def query(self, tree: exp.Expression, *, as_arrow: bool = False) -> tuple[Relation, Any]:
+        """Return a query's relation, and its rows as execute() does."""
         relation = self.translate(tree)
-        kinds = [column.type for column in relation.columns]
-        return relation, kinds, self.execute(relation.sql, kinds, as_arrow=as_arrow)
+        return relation, self.execute(relation.sql, [column.type for column in relation.columns], as_arrow=as_arrow)
 
     def execute(self, sql: str, kinds: list[Type], *, as_arrow: bool = False) -> Any:
         """
-        Return the rows of DuckDB text, after checking that DuckDB's types are the ones we derived.
+        Return the rows of DuckDB text (tuples, or an arrow table), after checking that its types are those we derived.
 
         Raises: StatementError, Unsupported; ScanLimitExceeded once more is read than the job may read.
         """
@@ -113,13 +112,13 @@ class Run:
             relation = connection.sql(sql)
             _check_types(relation.description, kinds)
             rows = relation.to_arrow_table() if as_arrow else relation.fetchall()
-            if self._helpers.refusal is not None:
-                raise self._helpers.refusal
-            return rows if as_arrow else [[row[index] for row in rows] for index in range(len(kinds))]
         except duckdb.Error as problem:
             raise self._helpers.refusal or _explained(problem) from None
         finally:
             connection.close()
+        if self._helpers.refusal is not None:
+            raise self._helpers.refusal
+        return rows
 
     def _load(self, scan: Scan, sql: str) -> pa.Table:
         aliases = self._context.mentions.get(scan.number, [])

@@ -9,9 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
-
 from local_aws.athena.failures import Unsupported
+from local_aws.athena.functions.floating_text import java_digits
 from local_aws.athena.functions.intervals import text_of_interval
 from local_aws.athena.functions.zones import wall_clock
 from local_aws.athena.language.trino_types import Type, athena_name, is_nested, trino_name
@@ -36,7 +35,7 @@ class ResultSet:
     rows: tuple[tuple[str | None, ...], ...] = ()
 
 
-def java_double(value: float, digits: str | None = None) -> str:
+def java_double(value: float, *, is_real: bool = False) -> str:
     """Return a floating-point number as Java prints it: plain from 10^-3 up to below 10^7, else d.dE±n."""
     if value != value:
         return "NaN"
@@ -44,7 +43,7 @@ def java_double(value: float, digits: str | None = None) -> str:
         return "Infinity" if value > 0 else "-Infinity"
     if value == 0:
         return "-0.0" if str(value).startswith("-") else "0.0"
-    sign, figures, exponent = Decimal(digits or repr(value)).as_tuple()
+    sign, figures, exponent = java_digits(value, is_real=is_real).as_tuple()
     text = "".join(map(str, figures)).rstrip("0") or "0"
     point = len(figures) + exponent  # the number is 0.text * 10^point
     minus = "-" if sign else ""
@@ -69,7 +68,7 @@ def text_of(value: Any, kind: Type) -> str | None:
         case "double":
             return java_double(value)
         case "real":
-            return java_double(value, str(np.float32(value)))
+            return java_double(value, is_real=True)
         case "decimal":
             return format(Decimal(value), "f")
         case "date":

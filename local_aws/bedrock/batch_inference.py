@@ -12,12 +12,11 @@ Source: user guide, batch-inference-data, -results and -monitor; API_CreateModel
 import json
 import logging
 import random
-import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -25,11 +24,13 @@ from botocore.exceptions import ClientError
 from local_aws.aws_error import AwsError
 from local_aws.bedrock.batch_requests import check_job, jsonl_keys, model_input, records_of, s3_place
 from local_aws.bedrock.model_directory import ACCOUNT, ModelDirectory
+from local_aws.ids import new_id
 
 log = logging.getLogger(__name__)
 
 LEAST_RECORDS, MOST_RECORDS = 100, 50_000  # of a job; the defaults of Service Quotas, which AWS can change
 _AT_ONCE = 16
+_MOST_LISTED = 1000
 _OPEN = {"Submitted", "Validating", "Scheduled", "InProgress", "Stopping"}
 
 Answer = dict[str, Any]
@@ -113,7 +114,9 @@ class BatchJobs:
                 listed = [job for job in listed if keeps(job, query[name])]
         if query.get("sortOrder", "Descending") == "Descending":
             listed.reverse()
-        first, most = int(query.get("nextToken", 0)), int(query.get("maxResults", 1000))
+        first, most = int(query.get("nextToken", 0)), int(query.get("maxResults", _MOST_LISTED))
+        if first < 0 or not 1 <= most <= _MOST_LISTED:
+            raise ValueError("no page")
         page = {"invocationJobSummaries": listed[first : first + most]}
         return {**page, "nextToken": str(first + most)} if first + most < len(listed) else page
 
@@ -151,8 +154,8 @@ class BatchJobs:
         expires = now + timedelta(hours=hours)
         kept = ("jobName", "roleArn", "modelId", "inputDataConfig", "outputDataConfig", "modelInvocationType")
         description = {name: body[name] for name in kept} | {
-            "jobArn": _arn(region, _new_id()),
-            "clientRequestToken": body.get("clientRequestToken") or secrets.token_hex(16),
+            "jobArn": _arn(region, new_id(12, "abcdefghijklmnopqrstuvwxyz0123456789")),
+            "clientRequestToken": body.get("clientRequestToken") or new_id(32),
             "status": "Submitted",
             "submitTime": now.isoformat(),
             "lastModifiedTime": now.isoformat(),
@@ -292,12 +295,9 @@ _FILTERS: dict[str, Callable[[Answer, str], bool]] = {
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _arn(region: str, job_id: str) -> str:
     return f"arn:aws:bedrock:{region}:{ACCOUNT}:model-invocation-job/{job_id}"
-
-
-def _new_id() -> str:
-    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(12))

@@ -6,16 +6,18 @@ Source: botocore's model of CreateModelInvocationJob; the user guide's page batc
 
 import json
 import re
-import secrets
 from typing import Any
 
 from local_aws.aws_error import AwsError
 from local_aws.bedrock.model_directory import ACCOUNT, ModelDirectory
+from local_aws.ids import new_id
+from local_aws.request_model import check_types
 
 _PATTERNS = {
-    "jobName": re.compile(r"(?=.{1,63}\Z)[a-zA-Z0-9]{1,63}(-*[a-zA-Z0-9+\-.]){0,63}"),
+    # The same texts as botocore's pattern, which takes Python years to refuse some of them.
+    "jobName": re.compile(r"[a-zA-Z0-9][a-zA-Z0-9+\-.]{0,62}"),
     "roleArn": re.compile(r"arn:aws(-[^:]+)?:iam::([0-9]{12})?:role/.+"),
-    "clientRequestToken": re.compile(r"(?=.{1,256}\Z)[a-zA-Z0-9]+(-*[a-zA-Z0-9])*"),
+    "clientRequestToken": re.compile(r"(?=.{1,256}\Z)[a-zA-Z0-9](-*[a-zA-Z0-9])*"),
 }
 _S3_URI = re.compile(
     r"s3://([a-z0-9][-.a-z0-9]{1,61}[a-z0-9])(?:/([-!_*'().a-z0-9A-Z]+(?:/[-!_*'().a-z0-9A-Z]+)*/?)?)?"
@@ -35,6 +37,7 @@ _KNOWN = {
 
 def check_job(models: ModelDirectory, body: dict[str, Any]) -> None:
     """Raise AwsError (ValidationException, AccessDeniedException, ResourceNotFoundException) where AWS makes no job."""
+    check_types("bedrock", "CreateModelInvocationJob", body)
     for member in body.keys() - _KNOWN:
         raise AwsError("ValidationException", f"The local AWS does not make batch jobs with {member!r}")
     for member in ("jobName", "roleArn", "modelId", "inputDataConfig", "outputDataConfig"):
@@ -90,7 +93,7 @@ def records_of(name: str, content: bytes) -> list[dict[str, Any]]:
             line = None
         if not isinstance(line, dict) or not isinstance(line.get("modelInput"), dict):
             raise AwsError("ValidationException", f"line {number} of {name} is no JSON object with a modelInput")
-        records.append({"recordId": line.get("recordId") or secrets.token_hex(6), "modelInput": line["modelInput"]})
+        records.append({"recordId": line.get("recordId") or new_id(12), "modelInput": line["modelInput"]})
     return records
 
 

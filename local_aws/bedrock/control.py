@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from local_aws.aws_error import AwsError
 from local_aws.bedrock.batch_inference import BatchJobs
 from local_aws.bedrock.model_directory import ModelDirectory
 from local_aws.wsgi import Request, Response
@@ -36,7 +37,10 @@ class BedrockControl:
             if found:
                 name = unquote(found[1]) if found.groups() else ""
                 status = "201 Created" if path == "/inference-profiles" and method == "POST" else "200 OK"
-                return Response.of_json(route(name, request, region), status)
+                try:
+                    return Response.of_json(route(name, request, region), status)
+                except ValueError:  # a number or a time of the query
+                    raise AwsError("ValidationException", "A parameter of the request has an invalid value.") from None
         return None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from local_aws.aws_error import AwsError
 from local_aws.bedrock.models import FoundationModel
+from local_aws.request_model import check_types
 
 _MEMBERS = {
     "messages", "system", "inferenceConfig", "toolConfig", "additionalModelRequestFields", "requestMetadata",
@@ -32,6 +33,7 @@ Block = dict[str, Any]
 
 def check_request(model: FoundationModel, body: dict[str, Any]) -> None:
     """Raise AwsError (ValidationException, AccessDeniedException, SerializationException) where Bedrock refuses."""
+    check_types("bedrock-runtime", "Converse", body)
     try:
         _check_members(model, body)
         _check_messages(model, body)

@@ -7,6 +7,7 @@ from local_aws.aws_error import AwsError
 from local_aws.bedrock.converse_rules import check_request
 from local_aws.bedrock.models import INVALID, MODELS, PROFILES
 from local_aws.bedrock.tokens import input_tokens
+from local_aws.request_model import check_types
 
 
 def count_tokens(identifier: str, body: dict[str, Any], today: date) -> dict[str, int]:
@@ -16,6 +17,7 @@ def count_tokens(identifier: str, body: dict[str, Any], today: date) -> dict[str
     Shape: *body* has `input.converse`; of a request with cachePoints all tokens are counted, cached or not.
     Raises: AwsError (ValidationException) for models that do not count and for profiles, ResourceNotFoundException.
     """
+    check_types("bedrock-runtime", "CountTokens", body)
     name = identifier.rpartition("foundation-model/")[2]
     model = MODELS.get(name)
     if model is None and name not in PROFILES:

@@ -62,6 +62,16 @@ class Fault(StrEnum):
 
 # How long each takes unless its rule says otherwise: longer than any patient client waits.
 _USUAL_SECONDS = {Fault.HANG: 300.0, Fault.LATE: 300.0, Fault.DRIP: 1.0}
+_NUMBER = (int, float)
+_RULE_TYPES = {
+    "fault": str,
+    "share": _NUMBER,
+    "from": _NUMBER,
+    "until": _NUMBER,
+    "first": int,
+    "match": str,
+    "seconds": _NUMBER,
+}
 _JSON_NAMES = {"from": "since_s", "until": "until_s"}
 
 
@@ -80,6 +90,8 @@ class Rule:
     def __post_init__(self) -> None:
         if not 0 <= self.share <= 1:
             raise ValueError(f"the share of {self.fault!r} must lie between 0 and 1, not {self.share}")
+        if self.duration_s < 0:
+            raise ValueError(f"the seconds of {self.fault!r} must be 0 or more, not {self.seconds}")
 
     @property
     def duration_s(self) -> float:
@@ -108,10 +120,12 @@ class FaultPlan:
 
         Errors: ValueError that names the key or the value which no plan has.
         """
-        _refuse_unknown("plan", plan, {"seed", "rules", "quota", "window_s"})
+        _check("plan", plan, {"seed": int, "rules": list, "quota": dict, "window_s": _NUMBER})
         quota = plan.get("quota")
         if quota is not None:
-            _refuse_unknown("quota", quota, {field.name for field in fields(Quota)})
+            _check("quota", quota, {field.name: _NUMBER for field in fields(Quota)})
+        if plan.get("window_s", 1) <= 0:
+            raise ValueError(f"window_s must be more than 0, not {plan['window_s']}")
         return cls(
             tuple(_rule(rule) for rule in plan.get("rules", ())),
             Quota(**quota) if quota is not None else None,
@@ -133,14 +147,19 @@ class FaultPlan:
 
 
 def _rule(rule: Mapping[str, Any]) -> Rule:
+    _check("rule", rule, _RULE_TYPES)
     named = {_JSON_NAMES.get(name, name): value for name, value in rule.items()}
-    _refuse_unknown("rule", named, {field.name for field in fields(Rule)})
     if "fault" not in named:
         raise ValueError(f"a rule needs a 'fault', one of {[str(fault) for fault in Fault]}")
     return Rule(**{**named, "fault": Fault(named["fault"])})
 
 
-def _refuse_unknown(what: str, given: Mapping[str, Any], known: set[str]) -> None:
-    unknown = sorted(given.keys() - known)
+def _check(what: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"a {what} must be an object, not {given!r}")  # noqa: TRY004  JSON has no types of ours
+    unknown = sorted(given.keys() - known.keys())
     if unknown:
         raise ValueError(f"a {what} has no {unknown}, only {sorted(known)}")
+    for name, value in given.items():
+        if not isinstance(value, known[name]) or isinstance(value, bool):
+            raise ValueError(f"{name} of a {what} has a wrong type: {value!r}")  # noqa: TRY004

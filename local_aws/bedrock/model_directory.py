@@ -8,7 +8,6 @@ Source: the control plane's API pages; inference-profiles-support.html for jp., 
 """
 
 import re
-import secrets
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
@@ -17,6 +16,8 @@ from typing import Any
 from local_aws.aws_error import AwsError
 from local_aws.bedrock.converse_rules import check_request
 from local_aws.bedrock.models import INVALID, MODELS, PROFILES, FoundationModel, resolve
+from local_aws.ids import new_id
+from local_aws.request_model import check_types
 
 ACCOUNT = "123456789012"  # moto's
 _REGIONS = {
@@ -93,8 +94,9 @@ class ModelDirectory:
 
     def create_profile(self, body: dict[str, Any], region: str) -> Answer:
         """Answer CreateInferenceProfile. Raises: AwsError (ValidationException, ConflictException)."""
+        check_types("bedrock", "CreateInferenceProfile", body)
         _refuse_unknown(body, {"inferenceProfileName", "description", "modelSource", "clientRequestToken", "tags"})
-        name, source = str(body.get("inferenceProfileName")), (body.get("modelSource") or {}).get("copyFrom", "")
+        name, source = str(body.get("inferenceProfileName")), (body.get("modelSource") or {}).get("copyFrom") or ""
         found = _SOURCE.fullmatch(source)
         model = found and (PROFILES.get(found[1]) or MODELS.get(found[1]))
         if not (_NAME.fullmatch(name) and found and model):
@@ -102,7 +104,7 @@ class ModelDirectory:
         with self._lock:
             if any(profile["inferenceProfileName"] == name for profile in self._applications.values()):
                 raise AwsError("ConflictException", f"There is an inference profile named {name!r} already.")
-            profile_id = secrets.token_hex(6)
+            profile_id = new_id(12)
             arn = f"arn:aws:bedrock:{region}:{ACCOUNT}:application-inference-profile/{profile_id}"
             made = self.now().isoformat()
             self._applications[arn] = {

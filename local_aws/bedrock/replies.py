@@ -3,9 +3,9 @@
 import copy
 import json
 from typing import Any
-from uuid import uuid4
 
 from local_aws.bedrock.faults import Fault
+from local_aws.ids import new_id
 
 Block = dict[str, Any]
 Reply = dict[str, Any]
@@ -25,7 +25,7 @@ def reply_of(
 
 
 def tool_use(name: str, given: object) -> Block:
-    return {"toolUse": {"toolUseId": f"tooluse_{uuid4().hex[:22]}", "name": name, "input": given}}
+    return {"toolUse": {"toolUseId": f"tooluse_{new_id(22)}", "name": name, "input": given}}
 
 
 def forced_tool(body: dict[str, Any]) -> str | None:

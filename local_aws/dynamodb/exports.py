@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from botocore.exceptions import ClientError
 
@@ -13,6 +13,7 @@ from local_aws.aws_error import AwsError
 from local_aws.dynamodb.export_contents import Contents, Items, contents_of
 from local_aws.dynamodb.export_files import write_export
 from local_aws.dynamodb.export_request import PARAMETERS, check_times, checked, resolved
+from local_aws.ids import new_id
 from local_aws.request_model import check_request
 
 TOKEN_VALID = timedelta(hours=8)
@@ -241,7 +242,7 @@ def _failed(code: str, message: str) -> dict[str, Any]:
 
 
 def _description(request: dict[str, Any], table: dict[str, Any], now: datetime) -> dict[str, Any]:
-    export_id = f"{int(now.timestamp() * 1000):014d}-{uuid4().hex[:8]}"
+    export_id = f"{int(now.timestamp() * 1000):014d}-{new_id(8)}"
     arn = request["TableArn"]
     return {
         **resolved(request, now.timestamp()),

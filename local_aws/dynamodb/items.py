@@ -13,6 +13,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import DynamoDBBackend, Table, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 
+from local_aws.aws_error import AwsError
 from local_aws.dynamodb.item_image import Image, image_of, settle
 from local_aws.dynamodb.table_history import Key, Place
 
@@ -35,6 +36,7 @@ class Named(NamedTuple):
     def of(cls, region: str, table_name: str, attributes: Attributes) -> "Named":
         backend = _backend(region)
         table = backend.get_table(table_name)
+        _check_keys(table, attributes)
         key = {name: attributes[name] for name in table.table_key_attrs}
         if any(value.keys() - _KEY_TYPES for value in key.values()):
             raise TypeError("a key attribute is a string, a number or binary")
@@ -42,11 +44,39 @@ class Named(NamedTuple):
 
 
 def named_items(region: str, action: str, body: Mapping[str, Any]) -> list[Named]:
-    """Return every item that a write names; none when it is no write, or one that DynamoDB will refuse."""
+    """
+    Return every item that a write names; none when it is no write, or one that moto will refuse.
+
+    Raises: AwsError (ValidationException) where moto would not refuse it.
+    """
     try:
-        return [Named.of(region, table, attributes) for table, attributes in _written(action, body)]
+        names = [Named.of(region, table, attributes) for table, attributes in _written(action, body)]
     except (JsonRESTError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError):
         return []
+    if action == "BatchWriteItem" and len({name.place for name in names}) < len(names):
+        raise AwsError("ValidationException", "Provided list of item keys contains duplicates")
+    return names
+
+
+def _check_keys(table: Table, attributes: Attributes) -> None:
+    """Refuse keys, of the table or an index, that moto takes: of a wrong type in an index, or empty binary."""
+    for definition in table.attr:
+        name, kind = definition["AttributeName"], definition["AttributeType"]
+        value = attributes.get(name)
+        if value is None:
+            continue
+        if value.get("B") == "":
+            raise AwsError(
+                "ValidationException",
+                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+                f"empty binary value. Key: {name}",
+            )
+        if name not in table.table_key_attrs and kind not in value:
+            raise AwsError(
+                "ValidationException",
+                f"One or more parameter values were invalid: Type mismatch for Index Key {name} Expected: {kind} "
+                f"Actual: {next(iter(value))}",
+            )
 
 
 def _written(action: str, body: Mapping[str, Any]) -> list[tuple[str, Attributes]]:

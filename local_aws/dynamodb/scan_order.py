@@ -10,6 +10,7 @@ from typing import Any
 from moto.dynamodb.models import Table
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 
+from local_aws.aws_error import AwsError
 from local_aws.dynamodb.items import items_of, key_of
 
 _comes_before_in_an_index = Table._item_comes_before_dct  # noqa: SLF001  there is no public hook
@@ -30,6 +31,8 @@ def _comes_before(
     """Say whether *item* is at or before *start* in the direction of the scan."""
     if hash_names != [table.hash_key_attr]:
         return bool(_comes_before_in_an_index(table, item, start, hash_names, range_names, is_forward))
+    if start.keys() != {table.hash_key_attr, table.range_key_attr} - {None}:
+        raise AwsError("ValidationException", "The provided starting key is invalid: it is no key of the table")
     own = key_of(item.hash_key, item.range_key)
     other = key_of(*(name and DynamoType(start[name]) for name in (table.hash_key_attr, table.range_key_attr)))
     return own == other or (own < other) == is_forward

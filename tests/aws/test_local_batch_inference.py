@@ -339,3 +339,19 @@ def test_a_stopped_job_is_stopping_and_then_stopped_with_what_is_done(batch):
 
     assert jobs.seen[-2:] == ["Stopping", "Stopped"]
     assert 30 <= len(batch.lines(job)) < 100
+
+
+def test_the_same_seed_gives_the_same_ids(local_aws):
+    arns = []
+    for _ in range(2):
+        local_aws.reset()
+        batch = Batch(local_aws)
+        batch.put([record(1)])
+        arns.append(batch.run()["jobArn"])
+
+    assert arns[0] == arns[1]
+
+
+def test_a_name_that_is_nearly_one_is_refused_at_once(local_aws):
+    with pytest.raises(ClientError, match="regular expression"):
+        local_aws.client("bedrock").create_model_invocation_job(**job_request(jobName="a" + "-" * 61 + "!"))

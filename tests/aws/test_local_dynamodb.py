@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.dynamodb.item_size import item_bytes
+from local_aws.dynamodb.transactions import Transactions
 
 TABLE = "chat-conversations"
 
@@ -279,3 +280,122 @@ def test_a_key_of_the_wrong_type_is_refused(dynamodb, key):
 
     assert refused.value.response["Error"]["Code"] == "ValidationException"
     assert _scan(dynamodb) == [[]]
+
+
+@pytest.fixture
+def by_number(local_aws):
+    client = local_aws.client("dynamodb")
+    for name, kind in (("numbers", "N"), ("binaries", "B")):
+        client.create_table(
+            TableName=name,
+            AttributeDefinitions=[
+                {"AttributeName": "k", "AttributeType": kind},
+                {"AttributeName": "g", "AttributeType": "S"},
+            ],
+            KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "by-g",
+                    "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    return client
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("1.0", "1"), ("0100", "100"), ("1E2", "100"), ("-0", "0"), ("-1.50", "-1.5"), ("9.9E+125", "9.9E+125")],
+)
+def test_a_number_comes_back_without_idle_zeros_however_it_was_written(by_number, written, kept):
+    by_number.put_item(
+        TableName="numbers", Item={"k": {"N": "1"}, "n": {"N": written}, "l": {"L": [{"NS": [written]}]}}
+    )
+
+    item = by_number.get_item(TableName="numbers", Key={"k": {"N": "1.0"}})["Item"]
+
+    assert item == {"k": {"N": "1"}, "n": {"N": kept}, "l": {"L": [{"NS": [kept]}]}}
+
+
+@pytest.mark.parametrize(
+    ("table", "item", "message"),
+    [
+        ("binaries", {"k": {"B": b""}}, "cannot contain an empty binary value. Key: k"),
+        ("numbers", {"k": {"N": "1"}, "g": {"N": "1"}}, "Type mismatch for Index Key g Expected: S Actual: N"),
+    ],
+)
+def test_a_key_that_no_table_or_index_can_hold_is_refused(by_number, table, item, message):
+    with pytest.raises(ClientError, match=message):
+        by_number.put_item(TableName=table, Item=item)
+
+    assert by_number.scan(TableName=table)["Items"] == []
+
+
+def test_a_batch_that_names_an_item_twice_is_refused_whole(by_number):
+    puts = [{"PutRequest": {"Item": {"k": {"N": number}}}} for number in ("1", "1.0")]
+
+    with pytest.raises(ClientError, match="contains duplicates"):
+        by_number.batch_write_item(RequestItems={"numbers": puts})
+
+    assert by_number.scan(TableName="numbers")["Items"] == []
+
+
+def _count_up(client, by="1"):
+    update = {
+        "TableName": "numbers",
+        "Key": {"k": {"N": "1"}},
+        "UpdateExpression": "ADD n :by",
+        "ExpressionAttributeValues": {":by": {"N": by}},
+    }
+    client.transact_write_items(TransactItems=[{"Update": update}], ClientRequestToken="token")
+
+
+def test_a_transaction_that_comes_again_with_its_token_is_done_once(by_number):
+    _count_up(by_number)
+    _count_up(by_number)
+
+    assert by_number.get_item(TableName="numbers", Key={"k": {"N": "1"}})["Item"]["n"] == {"N": "1"}
+
+
+def test_another_transaction_with_the_same_token_is_refused(by_number):
+    _count_up(by_number)
+
+    with pytest.raises(ClientError) as refused:
+        _count_up(by_number, by="2")
+
+    assert refused.value.response["Error"]["Code"] == "IdempotentParameterMismatchException"
+
+
+def test_a_token_is_forgotten_after_ten_minutes():
+    transactions = Transactions()
+    transactions.done("token", "digest", 0)
+
+    assert transactions.is_repeat("token", "digest", 599_999_999)
+    assert not transactions.is_repeat("token", "another", 600_000_000)
+
+
+@pytest.mark.parametrize("expression", ["", " ", "a" * 4097])
+def test_an_expression_that_is_empty_or_too_long_is_refused(by_number, expression):
+    with pytest.raises(ClientError, match=r"can not be empty|exceeded the maximum"):
+        by_number.put_item(TableName="numbers", Item={"k": {"N": "1"}}, ConditionExpression=expression)
+
+    assert by_number.scan(TableName="numbers")["Items"] == []
+
+
+def test_a_page_that_begins_at_no_key_is_refused(by_number):
+    by_number.put_item(TableName="numbers", Item={"k": {"N": "1"}})
+
+    with pytest.raises(ClientError, match="starting key is invalid"):
+        by_number.scan(TableName="numbers", ExclusiveStartKey={"z": {"N": "1"}})
+
+
+def test_a_value_may_be_nested_32_levels_deep_and_no_deeper(by_number):
+    value = {"S": "x"}
+    for _ in range(32):
+        value = {"L": [value]}
+    by_number.put_item(TableName="numbers", Item={"k": {"N": "1"}, "deep": value})
+
+    with pytest.raises(ClientError, match="Nesting Levels have exceeded supported limits"):
+        by_number.put_item(TableName="numbers", Item={"k": {"N": "2"}, "deep": {"L": [value]}})

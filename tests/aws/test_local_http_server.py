@@ -103,3 +103,21 @@ def test_a_closed_server_takes_no_further_call_over_an_open_connection(server, l
 
     with pytest.raises((ConnectionError, http.client.HTTPException)):
         ask(line)
+
+
+@pytest.mark.parametrize(
+    "head", [b"Content-Length: 9\r\n", b"Content-Length: x\r\n", b"Transfer-Encoding: chunked\r\n"]
+)
+def test_a_body_that_is_not_whole_is_not_answered(server, head):
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as line:
+        line.sendall(b"PUT /x HTTP/1.1\r\nHost: x\r\n" + head + b"\r\nzz\r\n")
+        line.shutdown(socket.SHUT_WR)
+
+        assert line.recv(100) == b""
+
+
+def test_a_port_that_is_taken_is_said_so(server, capsys):
+    with pytest.raises(SystemExit):
+        HttpServer("127.0.0.1", server.server_port, App())
+
+    assert f"Port {server.server_port} is in use" in capsys.readouterr().err

@@ -105,6 +105,32 @@ def test_no_acknowledged_write_is_lost_when_the_server_is_killed_under_load(serv
     assert server.stats()["dynamodb_writes"] == {}
 
 
+def test_a_transaction_that_is_asked_for_again_after_a_restart_is_done_once(server):
+    create_stack(server.client("cloudformation"), {"CreateConversationTable": "true"})
+    update = {
+        "TableName": TABLE,
+        "Key": {"conversation_id": {"S": "c1"}},
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    for _ in range(2):
+        server.client("dynamodb").transact_write_items(TransactItems=[{"Update": update}], ClientRequestToken="token")
+        server.end()
+        server.start()
+
+    assert _scan(server)["c1"]["n"] == {"N": "1"}
+
+
+def test_a_closed_journal_takes_no_record_for_another_file(tmp_path):
+    journal = Journal(tmp_path)
+    journal.close()
+
+    with (tmp_path / "other").open("wb") as other:  # it may get the number that the journal had
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            journal.append(Record({"kind": "request"}))
+        assert other.tell() == 0
+
+
 def test_everything_the_pipeline_keeps_comes_back(server):
     outputs = create_stack(server.client("cloudformation"), {"CreateConversationTable": "true"})
     dynamodb, s3, glue = server.client("dynamodb"), server.client("s3"), server.client("glue")

@@ -325,6 +325,17 @@ def test_a_page_that_is_full_has_a_next_one_which_may_be_empty(athena: Athena) -
     assert "NextToken" not in following
 
 
+@pytest.mark.parametrize("place", ["²", "١", "-1", ""])
+def test_a_token_whose_place_is_no_number_is_malformed(athena: Athena, place: str) -> None:
+    execution_id = athena.start("select 1 as x")
+    athena.wait(execution_id)
+
+    with pytest.raises(AwsError, match="Malformed nextPageToken"):
+        athena.service.handle(
+            "GetQueryResults", {"QueryExecutionId": execution_id, "NextToken": f"{execution_id}:{place}"}
+        )
+
+
 def test_a_result_without_any_row_looks_at_no_token(athena: Athena) -> None:
     page = results(athena, "show tables", NextToken="made-up")
 
@@ -348,6 +359,7 @@ def test_results_that_were_removed_or_changed_in_s3_are_gone(athena: Athena) -> 
 
     for change in (
         lambda: athena.s3.put_object(Bucket=BUCKET, Key=key, Body=b'"x"'),
+        lambda: athena.s3.put_object(Bucket=BUCKET, Key=key, Body=b"as long!"),
         lambda: athena.s3.delete_object(Bucket=BUCKET, Key=key),
     ):
         change()

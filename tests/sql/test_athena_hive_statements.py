@@ -160,6 +160,27 @@ def test_a_table_without_partitions_takes_none(athena: Athena) -> None:
     assert "not a partitioned table" in reason(athena, "show partitions t")
 
 
+@pytest.mark.parametrize("value", ["null", "x", "'__HIVE_DEFAULT_PARTITION__'"])
+def test_a_partition_value_that_is_no_plain_text_or_number_is_refused(days: Athena, value: str) -> None:
+    assert days.ask(f"alter table days add partition (day = {value}, hour = 1)").kind == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ("(a int, A string)", "user"), ("(a int) partitioned by (a string)", "user"), ("(a varchar)", "user"),
+        ("(a decimal(39,1))", "unsupported"), ("(a decimal(5,6))", "unsupported"), ("(a int not null)", "unsupported"),
+        ("(a varchar(70000))", "unsupported"), ("(a char(256))", "unsupported"),
+        ("(a struct<x:int,x:int>)", "unsupported"),
+    ],
+)  # fmt: skip
+def test_a_table_is_not_made_with_columns_that_hive_cannot_have(athena: Athena, columns: str, kind: str) -> None:
+    answer = athena.ask(f"create external table odd {columns} stored as parquet location 's3://{BUCKET}/odd/'")
+
+    assert answer.kind == kind
+    assert athena.glue.get_tables(DatabaseName="d")["TableList"] == []
+
+
 @pytest.mark.parametrize("sql", ["alter table none add partition (day = 'x')", "show partitions none"])
 def test_a_table_that_is_not_there_is_not_found(athena: Athena, sql: str) -> None:
     assert reason(athena, sql) == "FAILED: SemanticException [Error 10001]: Table not found d.none"

@@ -79,6 +79,19 @@ def test_names_that_differ_only_in_case_matter_only_where_a_column_asks_for_them
 
 
 @pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param("\ufeff{v:1}", id="byte-order-mark"),
+        pytest.param('{v:1,other:"' + "x" * 2_000_000 + '"}', id="text-longer-than-the-reader-takes"),
+        pytest.param("{v:1,other:" + "[" * 100_000 + "]" * 100_000 + "}", id="nested-deeper-than-the-reader-goes"),
+    ],
+)
+def test_a_file_beyond_the_limits_of_the_reader_is_refused_and_not_called_broken(item: str) -> None:
+    with pytest.raises(Unsupported):
+        read_texts({"v": "int"}, item, ION)
+
+
+@pytest.mark.parametrize(
     "path", ["(Item *)", "(Item '*')", "(Item 0)", "(Item $ion_extractor_field::v)", "()", "(Item", "Item"]
 )
 def test_paths_that_are_not_names_are_refused(path: str) -> None:

@@ -276,6 +276,16 @@ def test_ctas_refuses_columns_that_no_table_can_have(athena: Athena, query: str)
     assert athena.ask("select * from t").message.startswith("TABLE_NOT_FOUND")
 
 
+@pytest.mark.parametrize(
+    "properties", ["", f"with (table_type = 'ICEBERG', is_external = false, location = 's3://{BUCKET}/results/i/')"]
+)
+def test_ctas_into_a_database_that_is_gone_writes_nothing(athena: Athena, properties: str) -> None:
+    answer = athena.ask(f"create table gone.t {properties} as select 1 as x")
+
+    assert answer.message.startswith("SCHEMA_NOT_FOUND")
+    assert athena.keys("results/") == []
+
+
 def test_ctas_writes_below_the_output_location_and_insert_adds_to_it(athena: Athena) -> None:
     athena.rows("create table t as select 1 as n, cast('a' as varchar) as s, timestamp '2026-10-01 01:02:03.004' as at")
     athena.rows("insert into t select 2, 'b', timestamp '2026-10-02 00:00:00'")

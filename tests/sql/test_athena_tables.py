@@ -21,7 +21,7 @@ from local_aws.athena.tables.files import TableFiles
 from local_aws.athena.tables.parsed_files import FileFacts, FileKey, ParsedFiles
 from local_aws.athena.tables.partitions import Condition
 from local_aws.athena.tables.serdes import ION, PARQUET, Serde
-from local_aws.athena.tables.store import StoredObject
+from local_aws.athena.tables.store import Store, StoredObject
 from tests.sql.athena_harness import BUCKET, Athena, running_athena
 from tests.sql.stored_file import OneFile, a_scan
 
@@ -186,6 +186,61 @@ def test_a_partition_value_that_is_no_value_fails_without_being_shown(athena: At
 
     assert message.startswith("HIVE_INVALID_PARTITION_VALUE")
     assert "secret" not in message
+
+
+@pytest.mark.parametrize("replaced", [b'{"x":"new"}', None], ids=["replaced", "gone"])
+def test_a_file_that_changes_while_it_is_read_fails_the_query_and_is_not_kept(
+    athena: Athena, replaced: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    athena.s3.put_object(Bucket=BUCKET, Key="t/0", Body=b'{"x":"old"}')
+    serde = "row format serde 'org.openx.data.jsonserde.JsonSerDe'"
+    athena.rows(f"create external table t (x string) {serde} location 's3://{BUCKET}/t/'")
+    listed = Store.visible
+
+    def changed(store: Store, uri: str) -> list[StoredObject]:
+        found = listed(store, uri)
+        athena.s3.delete_object(Bucket=BUCKET, Key="t/0")
+        if replaced:
+            athena.s3.put_object(Bucket=BUCKET, Key="t/0", Body=replaced)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "visible", changed)
+        assert athena.ask("select x from t").message.startswith("HIVE_CANNOT_OPEN_SPLIT")
+    athena.s3.put_object(Bucket=BUCKET, Key="t/0", Body=b'{"x":"old"}')
+
+    assert athena.rows("select x from t") == [("old",)]
+
+
+@pytest.mark.parametrize(
+    ("storage", "refusal"),
+    [
+        ({"InputFormat": "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat"}, "input format"),
+        ({"Location": ""}, "which has no location"),
+        ({"Columns": [{"Name": "x", "Type": "int"}, {"Name": "X", "Type": "int"}]}, "two columns 'x'"),
+        ({"Columns": [{"Name": "x", "Type": "decimal(39,1)"}]}, "column type"),
+        ({"Columns": [{"Name": "x", "Type": "struct<a:int,A:int>"}]}, "column type"),
+    ],
+)
+def test_a_table_that_glue_describes_otherwise_than_hive_would_is_refused(
+    athena: Athena, storage: dict[str, object], refusal: str
+) -> None:
+    athena.put_parquet_table("t", {"x": "int"}, [[1]])
+    known = athena.glue.get_table(DatabaseName="d", Name="t")["Table"]["StorageDescriptor"]
+    athena.glue.create_table(DatabaseName="d", TableInput={"Name": "u", "StorageDescriptor": {**known, **storage}})
+
+    answer = athena.ask("select x from u")
+
+    assert (answer.kind, refusal in answer.message) == ("unsupported", True), answer.message
+
+
+def test_a_text_is_not_cut_to_the_length_of_the_column_it_is_inserted_into(athena: Athena) -> None:
+    athena.put_parquet_table("t", {"x": "varchar(3)"}, [])
+
+    assert athena.ask("insert into t select 'abcd'").kind == "unsupported"
+    athena.rows("insert into t select 'abc' union all select null")
+
+    assert sorted(athena.rows("select x from t"), key=str) == [("abc",), (None,)]
 
 
 def test_columns_that_a_partition_declares_otherwise_are_refused(athena: Athena) -> None:

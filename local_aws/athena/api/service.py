@@ -269,6 +269,6 @@ def _offset(prefix: str, token: str | None, malformed: str) -> int:
     if token is None:
         return 0
     owner, _, place = token.rpartition(":")
-    if owner != prefix or not place.isdigit():
+    if owner != prefix or not (place.isascii() and place.isdigit()):
         raise invalid(malformed)
     return int(place)

@@ -44,6 +44,7 @@ class StoredResult:
     columns: tuple[dict[str, Any], ...] = ()
     rows: int = 0
     size: int = 0
+    etag: str = ""
     update_count: int | None = None
     manifest: str | None = None
 
@@ -64,16 +65,16 @@ def store_result(store: Store, uri: str, outcome: Outcome) -> StoredResult:
         return StoredResult(uri, counted, rows, update_count=rows, manifest=manifest)
     if outcome.substatement == "SELECT":
         body = to_csv(outcome.result)
-        store.write(uri, body)
+        etag = store.write(uri, body)
         columns = tuple(column_info(column) for column in outcome.result.columns)
-        return StoredResult(uri, columns, len(outcome.result.rows), len(body), update_count=0)
+        return StoredResult(uri, columns, len(outcome.result.rows), len(body), etag, update_count=0)
     listing = outcome.listing
     body = "\n".join(listing.lines).encode() if listing else b""
-    store.write(uri, body)
+    etag = store.write(uri, body)
     if listing is None:
         return StoredResult(uri)
     columns = tuple(_column_of_texts(name, listing.type) for name in listing.columns)
-    return StoredResult(uri, columns, len(listing.lines), len(body), listing.update_count)
+    return StoredResult(uri, columns, len(listing.lines), len(body), etag, listing.update_count)
 
 
 def _column_of_texts(name: str, kind: str) -> dict[str, Any]:
@@ -86,15 +87,15 @@ def read_page(s3: Any, result: StoredResult, start: int, most: int) -> tuple[lis
     Return up to *most* rows from place *start* on, header row included, and the place of the next one.
 
     A page that is full always has a next one, which may be empty. A place is a byte of a CSV or the number of a line.
-    Raises: AwsError InvalidRequestException when the object is gone.
+    Raises: AwsError InvalidRequestException when the object is gone or was replaced.
     """
     if not result.uri.endswith(".csv"):
-        lines = _read(s3, result.uri, 0, result.size).decode().split("\n")[start : start + most] if result.size else []
+        lines = _read(s3, result, 0, result.size).decode().split("\n")[start : start + most] if result.size else []
         return [[line] for line in lines], start + most if len(lines) == most else None
     window = _WINDOW_BYTES
     rows: list[Row] = []
     while start < result.size:
-        body = _read(s3, result.uri, start, min(window, result.size - start))
+        body = _read(s3, result, start, min(window, result.size - start))
         rows, used = _rows(body, most)
         if len(rows) == most:
             return rows, start + used
@@ -104,15 +105,13 @@ def read_page(s3: Any, result: StoredResult, start: int, most: int) -> tuple[lis
     return rows, None
 
 
-def _read(s3: Any, uri: str, start: int, count: int) -> bytes:
-    bucket, _, key = uri.partition("://")[2].partition("/")
+def _read(s3: Any, result: StoredResult, start: int, count: int) -> bytes:
+    bucket, _, key = result.uri.partition("://")[2].partition("/")
+    part = f"bytes={start}-{start + count - 1}"
     try:
-        body = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{start + count - 1}")["Body"].read()
+        return s3.get_object(Bucket=bucket, Key=key, Range=part, IfMatch=result.etag)["Body"].read()
     except ClientError as problem:
-        raise not_found(f": {uri}: {problem.response['Error']['Code']}") from problem
-    if len(body) != count:
-        raise not_found(f": {uri} is not the object that was written")
-    return body
+        raise not_found(f": {result.uri}: {problem.response['Error']['Code']}") from problem
 
 
 def not_found(why: str = "") -> AwsError:

@@ -22,7 +22,7 @@ from local_aws.athena.failures import StatementError, SyntaxRejection, Unsupport
 from local_aws.athena.language.parsing import MAX_STATEMENT_BYTES, parse_statement
 from local_aws.athena.tables import ddl, hive_grammar
 from local_aws.athena.tables.catalog import Catalog
-from local_aws.athena.tables.store import split_uri
+from local_aws.athena.tables.store import folder_uri, split_uri
 
 _MOST_OF_A_TOKEN = 128
 _MOST_OF_A_PARAMETER = 1024
@@ -164,10 +164,9 @@ def _configuration(settings: dict[str, Any], requested: dict[str, Any]) -> tuple
             "configuration setting or as an API input."
         )
     try:
-        bucket, prefix = split_uri(location)
+        return {**chosen, "OutputLocation": folder_uri(location)}, is_enforced
     except StatementError as problem:
         raise invalid("outputLocation is not a valid S3 path.") from problem
-    return {**chosen, "OutputLocation": f"s3://{bucket}/{prefix}"}, is_enforced
 
 
 def _parameters(body: dict[str, Any]) -> tuple[str, ...]:

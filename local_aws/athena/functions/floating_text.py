@@ -9,10 +9,26 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
+import numpy as np
+
 from local_aws.athena.language.natives import Native, helpers
 from local_aws.athena.language.trino_types import DOUBLE, REAL, VARCHAR
 
 _DIGITS_OF_REAL = 7
+
+
+def java_digits(value: float, *, is_real: bool = False) -> Decimal:
+    """
+    Return the number that Java writes: the shortest that reads back as *value*, but the nearest of two digits.
+
+    Source: Java's Double.toString, by which the smallest double is 4.9E-324 and not 5E-324.
+    """
+    shortest = Decimal(str(np.float32(value)) if is_real else repr(value))
+    if len(shortest.normalize().as_tuple().digits) > 1:
+        return shortest
+    nearest = Context(prec=2).plus(Decimal(value))
+    reads_back = np.float32(float(nearest)) == np.float32(value) if is_real else float(nearest) == value
+    return nearest if reads_back else shortest
 
 
 def _with_exponent(number: Decimal) -> str:
@@ -33,7 +49,7 @@ def _odd(value: float) -> str | None:
 
 def double_text(value: float) -> str:
     """Return CAST(double AS varchar): 1.5E0, 1.0E-1, 0E0, NaN, Infinity."""
-    return _odd(value) or _with_exponent(Decimal(repr(value)))
+    return _odd(value) or _with_exponent(java_digits(value))
 
 
 def real_text(value: float) -> str:

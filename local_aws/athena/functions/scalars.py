@@ -86,6 +86,8 @@ def _concat_ws(values: _Arguments) -> Expression:
 
 def substr(values: _Arguments) -> Expression:
     """Return substr(text, start[, length]): positions from 1, from the end when negative, empty at 0 or outside."""
+    if len(values) < 2:
+        raise StatementError("FUNCTION_NOT_FOUND", "Unexpected parameters for function substring")
     if values[0].type.name == "varbinary":
         return SHARED["substr_bytes"].translate(values)
     text = want_text(values[0], "substr")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.iceberg.arrow_rows import picked
 from local_aws.athena.iceberg.fields import ROW, Target
+from local_aws.athena.iceberg.writing import picked
 from local_aws.athena.language.casts import coerce
 from local_aws.athena.language.scope import Expression
 from local_aws.athena.language.trino_types import BIGINT, INTEGER, Type

@@ -17,7 +17,7 @@ from pyiceberg.table.locations import load_location_provider
 from pyiceberg.typedef import Record
 
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.iceberg.arrow_rows import relabelled
+from local_aws.athena.tables.arrow_types import relabelled
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO

@@ -17,6 +17,7 @@ from pyiceberg.types import NestedField
 
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.iceberg.types import defined_type, query_type
+from local_aws.athena.tables.hive_columns import repeated
 
 if TYPE_CHECKING:
     from local_aws.athena.iceberg.definition import ColumnDefinition, Partitioning
@@ -54,7 +55,8 @@ def defined_schema(columns: tuple[ColumnDefinition, ...]) -> Schema:
     Raises: StatementError DUPLICATE_COLUMN_NAME; Unsupported for types that Athena's Iceberg tables have not.
     """
     ids = itertools.count(len(columns) + 1)
-    _check_names([column.name for column in columns])
+    if twice := repeated(column.name for column in columns):
+        raise StatementError("DUPLICATE_COLUMN_NAME", f"Column name '{twice}' specified more than once")
     return Schema(
         *(
             NestedField(number, column.name, defined_type(column.type, ids), required=False, doc=column.comment)
@@ -67,12 +69,8 @@ def query_schema(columns: list[tuple[str, Type]]) -> Schema:
     """
     Return the schema of a CTAS.
 
-    Raises: StatementError for columns without a name, with one name twice, or of a type that Iceberg has not.
+    Raises: StatementError for a type that Iceberg has not.
     """
-    labels = [label for label, _ in columns]
-    if "" in labels:
-        raise StatementError("MISSING_COLUMN_NAME", f"Column name not specified at position {labels.index('') + 1}")
-    _check_names(labels)
     ids = itertools.count(len(columns) + 1)
     return Schema(
         *(
@@ -80,12 +78,6 @@ def query_schema(columns: list[tuple[str, Type]]) -> Schema:
             for number, (label, kind) in enumerate(columns, start=1)
         )
     )
-
-
-def _check_names(names: list[str]) -> None:
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise StatementError("DUPLICATE_COLUMN_NAME", f"Column name '{twice}' specified more than once")
 
 
 def partition_spec(schema: Schema, terms: tuple[Partitioning, ...]) -> PartitionSpec:

@@ -14,11 +14,10 @@ import pyarrow as pa
 from pyiceberg.manifest import ManifestContent
 
 from local_aws.athena.failures import Unsupported
-from local_aws.athena.iceberg.arrow_rows import relabelled
 from local_aws.athena.iceberg.data_files import read_file
 from local_aws.athena.iceberg.fields import ROW_NUMBER, is_unread
 from local_aws.athena.iceberg.types import read_type
-from local_aws.athena.tables.arrow_types import arrow_type
+from local_aws.athena.tables.arrow_types import arrow_type, relabelled
 
 if TYPE_CHECKING:
     from pyiceberg.schema import Schema
@@ -77,7 +76,7 @@ class Snapshot:
         wanted = {index for index in wanted if not is_unread(self.columns[index][1])}
         rows = self.rows(self.tasks, [self.schema.fields[index].name for index in sorted(wanted)])
         columns = {
-            f"c{index}": relabelled(rows.column(place).combine_chunks(), arrow_type(self.columns[index][1]))
+            f"c{index}": relabelled(rows.column(place), arrow_type(self.columns[index][1]))
             for place, index in enumerate(sorted(wanted))
         }
         if self.has_row_numbers:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from local_aws.athena.iceberg import writing
-from local_aws.athena.iceberg.arrow_rows import picked, relabelled
+from local_aws.athena.iceberg.writing import picked
+from local_aws.athena.tables.arrow_types import relabelled
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile

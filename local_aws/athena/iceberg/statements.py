@@ -16,10 +16,9 @@ from local_aws.athena.iceberg.fields import Target
 from local_aws.athena.iceberg.tables import Tables, commit
 from local_aws.athena.iceberg.types import stored_type
 from local_aws.athena.iceberg.vacuum import vacuum
-from local_aws.athena.language.casts import coerce
-from local_aws.athena.language.scope import Expression
-from local_aws.athena.language.trino_types import Type, duckdb_name
+from local_aws.athena.inserts import insert_query
 from local_aws.athena.outcome import Outcome
+from local_aws.athena.tables.catalog import named_columns
 from local_aws.athena.tables.store import Store, split_uri
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from local_aws.athena.iceberg.definition import AlterTable, IcebergTable
     from local_aws.athena.language.queries import QueryCompiler
     from local_aws.athena.language.relation import Relation
+    from local_aws.athena.language.trino_types import Type
     from local_aws.athena.tables.catalog import Catalog, TableName
 
 
@@ -102,7 +102,7 @@ class Iceberg:
                 "ICEBERG_FILESYSTEM_ERROR", f"Cannot create a table on a non-empty location: {location}/"
             )
         relation = run.translate(query)
-        columns = [((column.name or "").lower(), column.type) for column in relation.columns]
+        columns = named_columns(relation)
         schema = layout.query_schema(columns)
         spec = layout.partition_spec(schema, terms)
         rows = run.execute(relation.sql, [kind for _, kind in columns], as_arrow=True)
@@ -113,10 +113,7 @@ class Iceberg:
         files = writing.write(metadata, self._tables.objects, writing.stored_rows(rows, metadata.schema()))
         if files:
             _append(transaction, files)
-        try:
-            commit(transaction, name)
-        except NoSuchNamespaceError as problem:
-            raise StatementError("SCHEMA_NOT_FOUND", f"Schema '{name.database}' does not exist") from problem
+        commit(transaction, name)
         return _written(run, rows.num_rows)
 
     def insert(self, run: Run, name: TableName, query: exp.Expression, listed: list[str] | None) -> Outcome:
@@ -127,28 +124,8 @@ class Iceberg:
         """
         table = self._tables.open(name)
         kinds = _stored_kinds(table)
-        names = listed or list(kinds)
-        for label in names:
-            if label not in kinds:
-                raise StatementError("COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {label}")
-            if names.count(label) > 1:
-                raise StatementError(
-                    "DUPLICATE_COLUMN_NAME", f"Insert column name is specified more than once: {label}"
-                )
-        relation = run.translate(query)
-        if len(relation.columns) != len(names):
-            raise StatementError(
-                "TYPE_MISMATCH", f"Insert query has {len(relation.columns)} columns, the table takes {len(names)}"
-            )
-        cells = {
-            label: coerce(Expression(f"i.c{index}", column.type), kinds[label]).sql
-            for index, (label, column) in enumerate(zip(names, relation.columns, strict=True))
-        }
-        outputs = ", ".join(
-            f"{cells.get(label, f'CAST(NULL AS {duckdb_name(kind)})')} AS c{index}"
-            for index, (label, kind) in enumerate(kinds.items())
-        )
-        rows = run.execute(f"SELECT {outputs} FROM ({relation.sql}) AS i", list(kinds.values()), as_arrow=True)
+        sql = insert_query(run.translate(query), listed, kinds)
+        rows = run.execute(sql, list(kinds.values()), as_arrow=True)
         files = writing.write(table.metadata, table.io, writing.stored_rows(rows, table.schema()))
         if files:
             transaction = table.transaction()

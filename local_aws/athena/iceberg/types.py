@@ -13,6 +13,7 @@ from pyiceberg import types as iceberg
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.iceberg.fields import unread
 from local_aws.athena.language import trino_types as trino
+from local_aws.athena.tables.hive_columns import column_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,7 @@ def defined_type(text: str, ids: Iterator[int]) -> iceberg.IcebergType:
     """
     if text == "timestamp":
         return iceberg.TimestampType()
-    kind = trino.from_hive(text)
+    kind = column_type(text)
     for part in _parts(kind):
         is_bounded = part.name == "varchar" and part.args[0] is not None
         if is_bounded or part.name in ("tinyint", "smallint", "char", "timestamp"):

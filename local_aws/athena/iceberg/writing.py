@@ -10,11 +10,11 @@ from pyiceberg.partitioning import PartitionFieldValue, PartitionKey
 from pyiceberg.types import DateType, TimestampType
 
 from local_aws.athena.failures import StatementError
-from local_aws.athena.iceberg.arrow_rows import picked, relabelled
 from local_aws.athena.iceberg.data_files import write_file
+from local_aws.athena.tables.arrow_types import relabelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
@@ -28,7 +28,7 @@ MAX_PARTITIONS = 100
 def stored_rows(rows: pa.Table, schema: Schema) -> pa.Table:
     """Return rows of the engine (one column for each of *schema*, in its order) in Iceberg's arrow types."""
     target = schema.as_arrow()
-    columns = [relabelled(rows.column(index).combine_chunks(), field.type) for index, field in enumerate(target)]
+    columns = [relabelled(rows.column(index), field.type) for index, field in enumerate(target)]
     return pa.table(columns, schema=target)
 
 
@@ -46,6 +46,11 @@ def write(metadata: TableMetadata, io: FileIO, rows: pa.Table) -> list[DataFile]
             "ICEBERG_TOO_MANY_OPEN_PARTITIONS", f"Exceeded limit of {MAX_PARTITIONS} open writers for partitions"
         )
     return [write_file(io, metadata, picked(rows, places), key) for key, places in parts]
+
+
+def picked(rows: pa.Table | pa.ChunkedArray, places: Iterable[int]) -> pa.Table | pa.ChunkedArray:
+    """Return the rows at *places*, in their order."""
+    return rows.take(pa.array(places, pa.int64()))
 
 
 def _partitions(metadata: TableMetadata, rows: pa.Table) -> list[tuple[PartitionKey | None, list[int]]]:

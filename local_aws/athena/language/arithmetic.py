@@ -19,6 +19,8 @@ from local_aws.athena.language.trino_types import (
     is_integer,
 )
 
+_DIGITS_OF_INT64 = 18
+
 
 def number_literal(text: str) -> Expression:
     """
@@ -74,7 +76,9 @@ def _decimal(operator: str, left: Expression, right: Expression) -> Expression:
         return Expression(f"CAST(CAST({a.sql} AS {name}) {operator} CAST({b.sql} AS {name}) AS {name})", kind)
     if operator == "*":
         kind = decimal(p1 + p2, s1 + s2)
-        return Expression(f"CAST({a.sql} * {b.sql} AS {duckdb_name(kind)})", kind)
+        # DuckDB multiplies two decimals of at most 18 digits to 18 digits, and fails beyond them.
+        wide = f"CAST({a.sql} AS {duckdb_name(decimal(max(p1, _DIGITS_OF_INT64 + 1), s1))})"
+        return Expression(f"CAST({wide} * {b.sql} AS {duckdb_name(kind)})", kind)
     if operator == "/":
         kind = decimal(p1 + s2 + max(0, s2 - s1), max(s1, s2))
         return Expression(decimal_division(a.sql, b.sql, kind), kind)

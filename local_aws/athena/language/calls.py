@@ -102,6 +102,8 @@ def _aggregate(compiler, name: str, node: exp.Anonymous, around: tuple, scope: S
         raise StatementError("NULL_TREATMENT_NOT_ALLOWED", f"Cannot specify null treatment clause for {name} function")
     if where is not None and name in WINDOW_ONLY:
         raise StatementError("FUNCTION_NOT_AGGREGATE", f"Filter is only valid for aggregation functions: {name}")
+    if where is not None and window is not None:
+        raise StatementError("NOT_SUPPORTED", "FILTER is not yet supported for window functions")
     # Inside an aggregate there are no aggregates, inside a window function there may be.
     inner = scope.with_clause("an argument of an aggregation") if window is None else scope
     parts, is_distinct, order = list(node.expressions), False, None

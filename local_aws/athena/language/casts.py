@@ -216,7 +216,7 @@ def _cast_text(sql: str, kind: Type) -> str:
         return f"(CASE {is_null}{plain}{when('[+-]?[0-9]+-[0-9]+-[0-9]+', odd, text)} ELSE {bad} END)"
     if kind == TIMESTAMP:
         plain = when(_TIMESTAMP_TEXT, f"CAST({sql} AS TIMESTAMP)")
-        return f"(CASE {is_null}{plain}{when('[0-9]+-[0-9]+-[0-9]+ [0-9:.]+', odd)} ELSE {bad} END)"
+        return f"(CASE {is_null}{plain}{when('[+-]?[0-9]+-[0-9]+-[0-9]+ *[0-9:. ]*', odd)} ELSE {bad} END)"
     raise Unsupported(f"cast from varchar to {trino_name(kind)}")
 
 

@@ -14,6 +14,7 @@ from local_aws.athena.language import calls
 from local_aws.athena.language.arithmetic import arithmetic, number_literal
 from local_aws.athena.language.casts import coerce, fail, quote
 from local_aws.athena.language.coercion import boolean, compare, meet, want_text
+from local_aws.athena.language.connectives import connected
 from local_aws.athena.language.literals import binary_literal
 from local_aws.athena.language.scope import Expression, Scope
 from local_aws.athena.language.trino_types import (
@@ -157,8 +158,9 @@ class ExpressionCompiler:
         return Expression(f"(- {value.sql})", value.type, constant=constant)
 
     def _connect(self, node: exp.Expression, scope: Scope, word: str) -> Expression:
-        parts = [self._condition(part, scope, "Logical expression term") for part in _flat(node, type(node))]
-        return Expression("(" + f" {word} ".join(parts) + ")", BOOLEAN)
+        terms = _flat(node, type(node))
+        parts = [self._condition(part, scope, "Logical expression term") for part in terms]
+        return Expression(connected(word, terms, parts), BOOLEAN)
 
     def _is(self, node: exp.Expression, scope: Scope) -> Expression:
         if not isinstance(node.expression, exp.Null):

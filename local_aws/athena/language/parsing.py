@@ -21,6 +21,7 @@ from local_aws.athena.failures import StatementError, SyntaxRejection, Unsupport
 from local_aws.athena.iceberg.change_grammar import check_change
 from local_aws.athena.iceberg.definition import AlterTable, IcebergTable, parse_definition
 from local_aws.athena.language.literals import TYPED, plain_literals
+from local_aws.athena.language.words import check_name, check_number
 
 MAX_STATEMENT_BYTES = 262_144
 _CHANGES = ("delete", "update", "merge")
@@ -152,6 +153,8 @@ def _parse(text: str) -> exp.Expression:
         raise SyntaxRejection("Only one sql statement is allowed")
     if any(not select.expressions for select in trees[0].find_all(exp.Select)):
         raise SyntaxRejection("SELECT without columns")
+    for name in trees[0].find_all(exp.Identifier):
+        check_name(name)
     return trees[0]
 
 
@@ -170,6 +173,7 @@ def _refuse_by_tokens(tokens: list[Token], text: str) -> None:
             raise SyntaxRejection(f"{where}: mismatched input '['; an array is written ARRAY[…]")
         if token.text.lower() == "overflow" and index and tokens[index - 1].text.lower() == "on":
             raise Unsupported("LISTAGG … ON OVERFLOW")
+        check_number(token, after, text)
         if token.text == "==":
             raise SyntaxRejection(f"{where}: mismatched input '=='")
         if token.token_type == TokenType.COMMA and (

@@ -25,6 +25,7 @@ from local_aws.athena.language.scope import Block, Expression, Field, Origin, Sc
 from local_aws.athena.language.select_parts import (
     assemble,
     converted,
+    distinct_key,
     expand,
     limited,
     output_index,
@@ -157,7 +158,8 @@ class QueryCompiler:
         distinct = node.args.get("distinct")
         if distinct is not None:
             only(distinct)
-            self._check_distinct(items, keys)
+            for _, value in items:
+                check_groupable(value.type, "DISTINCT")
         is_plain = not (block.has_aggregate or block.has_window or node.args.get("limit") or node.args.get("offset"))
         columns = tuple(Column(name, value.type, value.origin if is_plain else None) for name, value in items)
         return Relation(assemble(node, source, where, items, group, having_sql, keys), columns)
@@ -201,18 +203,14 @@ class QueryCompiler:
                 value = items[index][1]
                 keys.append((sort_text(Expression(f"c{index}", value.type), part), None))
                 continue
-            value = self.expressions.compile(part.this, with_outputs(scope, items))
+            value = self.expressions.compile(part.this, with_outputs(part.this, scope, items))
+            if node.args.get("distinct") is not None and isinstance(node, exp.Select):
+                place = f"c{distinct_key(part.this, value, items)}"
+                keys.append((sort_text(Expression(place, value.type), part), None))
+                continue
             name = f"s{len(keys)}"
             keys.append((sort_text(Expression(name, value.type), part), value.instant or value.sql))
         return keys
-
-    def _check_distinct(self, items: list[tuple[str | None, Expression]], keys: list[tuple[str, str | None]]) -> None:
-        for _, value in items:
-            check_groupable(value.type, "DISTINCT")
-        if any(extra for _, extra in keys):
-            raise StatementError(
-                "EXPRESSION_NOT_IN_DISTINCT", "For SELECT DISTINCT, ORDER BY expressions must appear in select list"
-            )
 
     def values(self, node: exp.Values, outer: Scope | None) -> Relation:
         """Return VALUES whose WITH is already known."""

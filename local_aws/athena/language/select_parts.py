@@ -101,9 +101,13 @@ def expand(relation: str, scope: Scope) -> list[tuple[str | None, Expression]]:
 
 
 def own_name(part: exp.Expression) -> str | None:
-    if isinstance(part, exp.Column):
-        return part.name
-    return part.expression.name if isinstance(part, exp.Dot) else None
+    """Return the name of a column without an alias: only a chain of names has one, `f(x).a` or `x[1].a` has none."""
+    first = part
+    while isinstance(first, exp.Dot):
+        first = first.this
+    if not isinstance(first, exp.Column):
+        return None
+    return part.expression.name if isinstance(part, exp.Dot) else part.name
 
 
 def ordinal(part: exp.Literal, items: list, where: str) -> int:
@@ -118,13 +122,42 @@ def output_index(part: exp.Expression, items: list[tuple[str | None, Expression]
         return ordinal(part, items, "ORDER BY")
     if isinstance(part, exp.Column) and not part.table:
         matches = [index for index, (name, _) in enumerate(items) if name and name.lower() == part.name.lower()]
-        if len({items[index][1].sql for index in matches}) > 1:
+        if len(matches) > 1:  # even of one value: https://github.com/trinodb/trino/issues/19110
             raise StatementError("AMBIGUOUS_NAME", f"Column '{part.name}' is ambiguous")
         return matches[0] if matches else None
     return None
 
 
-def with_outputs(scope: Scope, items: list[tuple[str | None, Expression]]) -> Scope:
-    """Return *scope* in which output names hide input columns, as ORDER BY sees them."""
-    named = {name.lower(): value for name, value in items if name}
-    return scope.with_arguments(named) if named else scope
+def with_outputs(node: exp.Expression, scope: Scope, items: list[tuple[str | None, Expression]]) -> Scope:
+    """
+    Return *scope* in which output names hide input columns, as the ORDER BY expression *node* sees them.
+
+    Raises: StatementError for a name in *node* that several outputs have.
+    """
+    outputs = [(name.lower(), value) for name, value in items if name]
+    names = [name for name, _ in outputs]
+    for name in names_in(node):
+        if names.count(name) > 1:
+            raise StatementError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous")
+    return scope.with_arguments(dict(outputs)) if outputs else scope
+
+
+def names_in(node: exp.Expression) -> set[str]:
+    """Return the first names of the columns that *node* mentions, in lower case; those of `t.x` are no outputs."""
+    return {column.name.lower() for column in node.find_all(exp.Column) if not column.table}
+
+
+def distinct_key(node: exp.Expression, value: Expression, items: list[tuple[str | None, Expression]]) -> int:
+    """
+    Return which output the ORDER BY expression *node* of a SELECT DISTINCT is.
+
+    Raises: StatementError when it is none; Unsupported when it is one only by the name of another output.
+    """
+    same = [index for index, (_, item) in enumerate(items) if item.sql == value.sql]
+    if not same:
+        raise StatementError(
+            "EXPRESSION_NOT_IN_DISTINCT", "For SELECT DISTINCT, ORDER BY expressions must appear in select list"
+        )
+    if names_in(node) & {name.lower() for name, _ in items if name}:
+        raise Unsupported("ORDER BY of an expression of output names with DISTINCT")
+    return same[0]

@@ -246,6 +246,8 @@ def from_sql(node: exp.DataType) -> Type:
 
     Raises: Unsupported for a type, or a precision, that this engine does not hold.
     """
+    if not isinstance(node, exp.DataType) or not isinstance(node.this, exp.DType):
+        raise Unsupported(f"type {node.sql('trino')}")
     kind = node.this.value
     parts = node.expressions
     numbers = [int(part.this.this) for part in parts if isinstance(part, exp.DataTypeParam) and part.this.is_int]

@@ -14,7 +14,8 @@ from local_aws.athena.language.parsing import parse_query
 from local_aws.athena.language.queries import QueryCompiler
 from local_aws.athena.language.relation import Column, Relation
 from local_aws.athena.language.scope import Origin
-from local_aws.athena.language.trino_types import Type, from_hive, hive_name, trino_name
+from local_aws.athena.language.trino_types import Type, hive_name, trino_name
+from local_aws.athena.tables.hive_columns import repeated, typed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +100,15 @@ class Catalog:
                 return None
             raise
 
+    def check_database(self, name: TableName) -> None:
+        """Raise StatementError SCHEMA_NOT_FOUND unless the database of a table is there."""
+        try:
+            self._glue.get_database(Name=name.database)
+        except ClientError as problem:
+            if problem.response["Error"]["Code"] != "EntityNotFoundException":
+                raise
+            raise StatementError("SCHEMA_NOT_FOUND", f"Schema '{name.database}' does not exist") from problem
+
     def relation(self, compiler: QueryCompiler, parts: list[str], node: exp.Table) -> Relation:
         """Return a table or view as a relation."""
         plain, dollar, suffix = parts[-1].partition("$")
@@ -160,19 +170,21 @@ def read_table(name: TableName, glue: dict[str, Any]) -> Table:
     """
     Return a Glue table with Trino types.
 
-    Raises: Unsupported for Iceberg and other open table formats, and for partition projection.
+    Raises: Unsupported for Iceberg and other open table formats, partition projection, tables without a location, and
+    columns that cannot be.
     """
     parameters = {key.lower(): str(text).lower() for key, text in (glue.get("Parameters") or {}).items()}
     if parameters.get("table_type") in ("iceberg", "delta", "hudi") or "spark.sql.sources.provider" in parameters:
         raise Unsupported(f"table format of {name}")
     if parameters.get("projection.enabled") == "true":
         raise Unsupported(f"partition projection of {name}")
-    columns = _columns(glue["StorageDescriptor"].get("Columns") or [])
-    return Table(name, columns, _columns(glue.get("PartitionKeys") or []), glue)
-
-
-def _columns(columns: list[dict[str, Any]]) -> tuple[tuple[str, Type], ...]:
-    return tuple((column["Name"].lower(), from_hive(column["Type"])) for column in columns)
+    if not (glue.get("StorageDescriptor") or {}).get("Location"):
+        raise Unsupported(f"table {name}, which has no location in Glue")
+    columns = typed_columns(glue["StorageDescriptor"].get("Columns") or [])
+    keys = typed_columns(glue.get("PartitionKeys") or [])
+    if twice := repeated(label for label, _ in columns + keys):
+        raise Unsupported(f"table {name}, which has two columns {twice!r}")
+    return Table(name, columns, keys, glue)
 
 
 def decode_view(glue: dict[str, Any]) -> dict[str, Any]:
@@ -184,6 +196,20 @@ def decode_view(glue: dict[str, Any]) -> dict[str, Any]:
         return json.loads(base64.b64decode(text[len(_VIEW_PREFIX) : -len(_VIEW_SUFFIX)]))
     except ValueError as problem:
         raise StatementError("INVALID_VIEW", f"View {glue['Name']!r} cannot be read") from problem
+
+
+def named_columns(relation: Relation) -> list[tuple[str, Type]]:
+    """
+    Return the columns of a query that makes a table or view.
+
+    Raises: StatementError for one without a name, and for a name that stands twice.
+    """
+    labels = [(column.name or "").lower() for column in relation.columns]
+    if "" in labels:
+        raise StatementError("MISSING_COLUMN_NAME", f"Column name not specified at position {labels.index('') + 1}")
+    if twice := repeated(labels):
+        raise StatementError("DUPLICATE_COLUMN_NAME", f"Column name '{twice}' specified more than once")
+    return [(label, column.type) for label, column in zip(labels, relation.columns, strict=True)]
 
 
 def _check_view_type(label: str, kind: Type) -> None:
@@ -199,17 +225,10 @@ def view_input(name: TableName, sql: str, relation: Relation) -> dict[str, Any]:
 
     Raises: StatementError for columns without a name, with one name twice, or of a type Hive has not (zoned times).
     """
-    labels = [(column.name or "").lower() for column in relation.columns]
-    if "" in labels:
-        raise StatementError("MISSING_COLUMN_NAME", f"Column name not specified at position {labels.index('') + 1}")
-    for label, column in zip(labels, relation.columns, strict=True):
-        _check_view_type(label, column.type)
-    twice = next((label for label in labels if labels.count(label) > 1), None)
-    if twice:
-        raise StatementError("DUPLICATE_COLUMN_NAME", f"Column name '{twice}' specified more than once")
-    columns = [
-        {"name": label, "type": trino_name(column.type)} for label, column in zip(labels, relation.columns, strict=True)
-    ]
+    named = named_columns(relation)
+    for label, kind in named:
+        _check_view_type(label, kind)
+    columns = [{"name": label, "type": trino_name(kind)} for label, kind in named]
     definition = {"originalSql": sql, "catalog": CATALOG, "schema": name.database, "columns": columns}
     encoded = base64.b64encode(json.dumps(definition, ensure_ascii=False).encode()).decode()
     return {
@@ -220,10 +239,7 @@ def view_input(name: TableName, sql: str, relation: Relation) -> dict[str, Any]:
         "ViewOriginalText": f"{_VIEW_PREFIX}{encoded}{_VIEW_SUFFIX}",
         "ViewExpandedText": "/* Presto View */",
         "StorageDescriptor": {
-            "Columns": [
-                {"Name": label, "Type": hive_name(column.type)}
-                for label, column in zip(labels, relation.columns, strict=True)
-            ],
+            "Columns": [{"Name": label, "Type": hive_name(kind)} for label, kind in named],
             "Location": "",
             "SerdeInfo": {},
         },

@@ -37,6 +37,7 @@ from local_aws.athena.tables.hive_grammar import (
     ShowPartitions,
     ShowTables,
 )
+from local_aws.athena.tables.partitions import ESCAPED, NULL_PARTITION, partition_folder
 from local_aws.athena.tables.store import split_uri
 
 if TYPE_CHECKING:
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from local_aws.athena.tables.hive_grammar import Statement
 
 _WHOLE_NUMBERS = ("tinyint", "smallint", "int", "integer", "bigint")
-# In a folder's name Hive writes these as %XX.
-_ESCAPED = re.compile(r"[\x00-\x1f\x7f\"#%'*/:=?\\{\[\]^]")
 
 
 def run(statement: Statement, glue: Any, database: str | None, iceberg: Callable[[], Iceberg]) -> Outcome:
@@ -151,7 +150,7 @@ class _Runner:
             raise ddl_task_failure(f"Table {name.name} is not a partitioned table")
         pages = self._pages("get_partitions", "Partitions", DatabaseName=name.database, TableName=name.name)
         found = [list(zip(keys, partition["Values"], strict=True)) for partition in pages]
-        if any(_ESCAPED.search(value) for values in found for _, value in values):
+        if any(ESCAPED.search(value) for values in found for _, value in values):
             raise Unsupported("SHOW PARTITIONS of values with characters that Hive escapes")
         return _listing("partition", ["/".join(f"{key}={value}" for key, value in values) for values in found])
 
@@ -186,8 +185,7 @@ class _Runner:
         values = _values(name, table, given)
         storage = table["StorageDescriptor"]
         if location is None:
-            pairs = zip(_keys(table), values, strict=True)
-            location = "/".join([storage["Location"].rstrip("/"), *(f"{key}={_escaped(text)}" for key, text in pairs)])
+            location = f"{storage['Location'].rstrip('/')}/{partition_folder(_keys(table), values)}".rstrip("/")
         split_uri(location)
         return {"Values": values, "StorageDescriptor": {**storage, "Location": location}}
 
@@ -255,12 +253,8 @@ def _check_value(key: str, kind: str, value: str) -> None:
             raise Unsupported(f"ALTER TABLE … PARTITION with a key of type {kind}")
     except ValueError as problem:
         raise hive_failure(f"SemanticException the value of partition column {key} is no {kind}") from problem
-    if plain != value:
+    if plain != value or value == NULL_PARTITION:
         raise Unsupported(f"a value of partition column {key} that is empty, or not written plainly as {kind}")
-
-
-def _escaped(value: str) -> str:
-    return _ESCAPED.sub(lambda found: f"%{ord(found[0]):02X}", value)
 
 
 def _matching(names: list[str], pattern: str | None) -> list[str]:

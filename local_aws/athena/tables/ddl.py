@@ -11,32 +11,30 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from local_aws.athena.api.statement_kinds import words
-from local_aws.athena.failures import StatementError, SyntaxRejection, Unsupported
-from local_aws.athena.language.trino_types import Type, from_hive, hive_name
+from local_aws.athena.failures import StatementError, SyntaxRejection, Unsupported, hive_failure
+from local_aws.athena.language.trino_types import Type, hive_name
+from local_aws.athena.tables.hive_columns import column_type, repeated
 from local_aws.athena.tables.serdes import (
     HIVE_JSON,
     HIVE_JSON_2,
     ION,
+    ION_INPUT,
     LAZY_SIMPLE,
     OPEN_CSV,
     OPENX_JSON,
     PARQUET,
+    PARQUET_INPUT,
     TEXT_INPUT,
 )
 
-_PARQUET_PACKAGE = "org.apache.hadoop.hive.ql.io.parquet"
 # Format -> input format, output format, the SerDe it has when none is named.
 _FORMATS = {
     "PARQUET": (
-        f"{_PARQUET_PACKAGE}.MapredParquetInputFormat",
-        f"{_PARQUET_PACKAGE}.MapredParquetOutputFormat",
+        PARQUET_INPUT,
+        "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
         PARQUET,
     ),
-    "ION": (
-        "com.amazon.ionhiveserde.formats.IonInputFormat",
-        "com.amazon.ionhiveserde.formats.IonOutputFormat",
-        ION,
-    ),
+    "ION": (ION_INPUT, "com.amazon.ionhiveserde.formats.IonOutputFormat", ION),
     "TEXTFILE": (TEXT_INPUT, "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat", LAZY_SIMPLE),
 }
 _SERDE_FORMATS = {
@@ -80,7 +78,8 @@ def parse_external_table(text: str) -> TableDefinition:
     """
     Return the table that *text* defines.
 
-    Raises: SyntaxRejection, or Unsupported for formats other than Parquet, Ion and text.
+    Raises: SyntaxRejection; StatementError for a column that stands twice; Unsupported for formats other than Parquet,
+    Ion and text.
     """
     try:
         trees = [tree for tree in sqlglot.parse(text, dialect="hive") if tree is not None]
@@ -107,10 +106,15 @@ def parse_external_table(text: str) -> TableDefinition:
         raise Unsupported(f"SerDe {definition['serde']!r} with files of format {definition['file_format']}")
     if not definition["location"]:
         raise StatementError("INVALID_TABLE_PROPERTY", "CREATE EXTERNAL TABLE needs a LOCATION")
+    columns = _columns(tree.this.expressions)
+    if twice := repeated(label for label, _ in columns):
+        raise hive_failure(f"SemanticException [Error 10036]: Duplicate column name: {twice}")
+    if repeated(label for label, _ in columns + definition["partition_keys"]):
+        raise hive_failure("SemanticException [Error 10035]: Column repeated in partitioning columns")
     return TableDefinition(
         parts=[part.name for part in (tree.this.this.args.get("db"), tree.this.this.this) if part is not None],
         has_if_not_exists=bool(tree.args.get("exists")),
-        columns=_columns(tree.this.expressions),
+        columns=columns,
         comments={
             node.name.lower(): comment.kind.this.name
             for node in tree.find_all(exp.ColumnDef)
@@ -164,8 +168,13 @@ def _columns(nodes: list[exp.Expression]) -> list[tuple[str, str]]:
     for node in nodes:
         if not isinstance(node, exp.ColumnDef):
             raise SyntaxRejection("a column needs a name and a type")
+        constraints = node.args.get("constraints") or []
+        if any(not isinstance(part.kind, exp.CommentColumnConstraint) for part in constraints):
+            raise Unsupported("a column of an external table with more than a type and a comment")
+        if any(part.is_type("varchar", "char") and not part.expressions for part in node.find_all(exp.DataType)):
+            raise SyntaxRejection("varchar and char need a length")
         hive_type = re.sub(r"\s", "", node.args["kind"].sql("hive")).lower()
-        columns.append((node.name.lower(), hive_name(from_hive(hive_type))))
+        columns.append((node.name.lower(), hive_name(column_type(hive_type))))
     return columns
 
 

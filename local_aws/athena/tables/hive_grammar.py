@@ -158,7 +158,9 @@ class _Reader:
         return text
 
     def value(self) -> str:
-        return self.string() if self.has("string") else self._next("number", "word")
+        if self.has("word"):
+            raise Unsupported("a partition's value that is neither text nor number")
+        return self.string() if self.has("string") else self._next("number")
 
     def has(self, *kinds: str) -> bool:
         return self._place < len(self._tokens) and self._tokens[self._place][0] in kinds

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -67,7 +69,8 @@ def read_columns(body: bytes, key: str, columns: list[Column], serde: Serde) -> 
     """
     Return how many items one Ion file holds, and *columns* of them; the file is never uncompressed as a whole.
 
-    Raises: StatementError HIVE_CURSOR_ERROR for bytes that are no Ion, HIVE_BAD_DATA for values that do not fit.
+    Raises: StatementError HIVE_CURSOR_ERROR for bytes that are no Ion, HIVE_BAD_DATA for values that do not fit;
+    Unsupported for what lies beyond the limits of the reader.
     """
     paths = extractors([name for name, _ in columns], serde.parameters)
     top = _Step()
@@ -136,13 +139,20 @@ def _batches(top: _Step, width: int, items: Iterator[Any]) -> Iterator[list[list
 
 
 def _items(stream: BinaryIO, key: str) -> Iterator[Any]:
+    whole = io.BufferedReader(stream)
     try:
+        if whole.peek(len(BOM_UTF8)).startswith(BOM_UTF8):
+            raise Unsupported(f"{key}: a byte order mark")
         yield from simpleion.load(
-            stream,
+            whole,
             single_value=False,
             parse_eagerly=False,
             value_model=_MODEL,
             text_buffer_size_limit=_LONGEST_TEXT,
         )
     except (IonException, ValueError, TypeError, UnicodeError, OSError, EOFError) as problem:
+        if re.search("BUFFER_TOO_SMALL|TOO_MANY_ANNOTATIONS|recursion depth", str(problem)):
+            raise Unsupported(
+                f"{key}: an Ion text beyond {_LONGEST_TEXT} bytes, or values nested too deep"
+            ) from problem
         raise StatementError("HIVE_CURSOR_ERROR", f"{key} cannot be read as Ion, or is no whole gzip file") from problem

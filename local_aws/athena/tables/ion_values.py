@@ -20,6 +20,7 @@ from amazon.ion.core import IonType
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.language.trino_types import DIGITS, Type, trino_name
 from local_aws.athena.tables.arrow_types import arrow_type
+from local_aws.athena.tables.hive_text import fits
 
 Reader = Callable[[Any], Any]
 # Ion types that each column type takes; `null` and a null of one of these types are NULL.
@@ -143,8 +144,7 @@ def _decimal(number: Decimal, kind: Type, where: str) -> Decimal:
 
 
 def _integer(number: int, kind: Type, where: str) -> int:
-    limit = 2 ** {"tinyint": 7, "smallint": 15, "integer": 31, "bigint": 63}[kind.name]
-    if not -limit <= number < limit:
+    if not fits(number, kind):
         raise StatementError("HIVE_BAD_DATA", f"{where}: a number is too large")
     return number
 

@@ -7,15 +7,14 @@ Source: Athena user guide, "Handle schema updates" (Parquet columns are found by
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.language.trino_types import Type, trino_name
-from local_aws.athena.tables.arrow_types import arrow_type
+from local_aws.athena.language.trino_types import VARCHAR, Type, trino_name
+from local_aws.athena.tables.arrow_types import arrow_type, relabelled
 from local_aws.athena.tables.parsed_files import Column, FileFacts
 
 _MAGIC_AND_LENGTH_BYTES = 8
@@ -29,7 +28,7 @@ def read_columns(body: bytes, key: str, columns: list[Column]) -> tuple[FileFact
     Raises: StatementError HIVE_CANNOT_OPEN_SPLIT for bytes that are no Parquet, HIVE_BAD_DATA for other types.
     """
     try:
-        file = pq.ParquetFile(BytesIO(body))
+        file = pq.ParquetFile(BytesIO(_without_arrow_schema(body)))
         stored = {name.lower(): name for name in file.schema_arrow.names}
         if len(stored) != len(file.schema_arrow.names):
             raise Unsupported(f"{key}: a Parquet file with two columns whose names differ only in case")
@@ -45,6 +44,12 @@ def read_columns(body: bytes, key: str, columns: list[Column]) -> tuple[FileFact
     return _facts(file.metadata), cells
 
 
+def _without_arrow_schema(body: bytes) -> bytes:
+    """Return a file without arrow's own types in its footer (dictionaries, views, …): Athena sees those of Parquet."""
+    footer = max(0, len(body) - _MAGIC_AND_LENGTH_BYTES - int.from_bytes(body[-8:-4], "little"))
+    return body[:footer] + body[footer:].replace(b"ARROW:schema", b"arrow.unread")
+
+
 def _facts(footer: pq.FileMetaData) -> FileFacts:
     by_column: dict[str, int] = {}
     for group in range(footer.num_row_groups):
@@ -56,32 +61,38 @@ def _facts(footer: pq.FileMetaData) -> FileFacts:
 
 
 def _fit(cells: pa.ChunkedArray, kind: Type, name: str, key: str) -> pa.ChunkedArray:
-    if not _is_readable(cells.type, kind):
-        raise StatementError(
-            "HIVE_BAD_DATA", f"{key}: column {name!r} of type {cells.type} is incompatible with {trino_name(kind)}"
-        )
+    is_bounded = kind.name == "varchar" and kind.args[0] is not None
+    if not _is_readable(cells.type, VARCHAR if is_bounded else kind):
+        what = f"{key}: column {name!r} of type {cells.type}"
+        if _family(cells.type) in ("", _family(arrow_type(kind, "ms"))):
+            raise Unsupported(f"{what} in a Parquet file as {trino_name(kind)}")  # Trino converts some of these
+        raise StatementError("HIVE_BAD_DATA", f"{what} is incompatible with {trino_name(kind)}")
     try:
-        if kind.name == "timestamp":
-            cells = cells.cast(pa.timestamp("ms"))
-        if kind.name == "varchar" and kind.args[0] is not None and _longest(cells) > kind.args[0]:
+        exact = relabelled(cells, arrow_type(kind, "ms"))
+        if is_bounded and (pc.max(pc.utf8_length(exact)).as_py() or 0) > kind.args[0]:
             raise Unsupported(f"{key}: column {name!r} holds text that is too long for {trino_name(kind)}")
-        if kind.name in ("row", "array", "map"):
-            return pa.chunked_array([pa.array(_renamed(cells.to_pylist(), kind), arrow_type(kind))])
-        return cells.cast(arrow_type(kind))
+        return pa.chunked_array([relabelled(exact, arrow_type(kind))])
     except pa.ArrowInvalid as problem:
         # Times finer than milliseconds are rounded, numbers too large are cut, by rules that were not compared.
         raise Unsupported(f"{key}: column {name!r} holds what {trino_name(kind)} cannot hold exactly") from problem
 
 
-def _longest(cells: pa.ChunkedArray) -> int:
-    return pc.max(pc.utf8_length(cells)).as_py() or 0
+def _family(stored: pa.DataType) -> str:
+    """Return what a type is stored as; nothing where Parquet stores it in several ways."""
+    if pa.types.is_decimal(stored) or pa.types.is_null(stored) or isinstance(stored, pa.BaseExtensionType):
+        return ""
+    if pa.types.is_string(stored) or pa.types.is_binary(stored) or pa.types.is_fixed_size_binary(stored):
+        return "text"
+    if pa.types.is_nested(stored) or pa.types.is_boolean(stored):
+        return "nested" if pa.types.is_nested(stored) else "boolean"
+    return "number"  # times are numbers too
 
 
 def _is_readable(stored: pa.DataType, kind: Type) -> bool:
     """Tell whether Athena reads a stored Parquet type as *kind*: the same type, or a wider one."""
     match kind.name:
-        case "varchar":
-            return pa.types.is_string(stored) or pa.types.is_large_string(stored)
+        case "varchar" if kind.args[0] is None:
+            return pa.types.is_string(stored)
         case "tinyint" | "smallint" | "integer":
             return pa.types.is_signed_integer(stored) and stored.bit_width <= 32
         case "bigint":
@@ -105,29 +116,6 @@ def _is_readable(stored: pa.DataType, kind: Type) -> bool:
             return labels == [label for label, _ in kind.args] and all(
                 _is_readable(stored.field(index).type, field) for index, (_, field) in enumerate(kind.args)
             )
-        case "char":
-            raise Unsupported(f"reading a Parquet column of type {trino_name(kind)}")
+        case "char" | "varchar":
+            raise Unsupported(f"reading a Parquet column with {trino_name(kind)} in it")
     return stored == arrow_type(kind)
-
-
-def _renamed(values: list[Any], kind: Type) -> list[Any]:
-    """Return nested values with the fields of rows named f0, f1, …"""
-    match kind.name:
-        case "array":
-            return [value if value is None else _renamed(value, kind.args[0]) for value in values]
-        case "map":
-            return [
-                value if value is None else [(name, _renamed([item], kind.args[1])[0]) for name, item in value]
-                for value in values
-            ]
-        case "row":
-            return [
-                value
-                if value is None
-                else {
-                    f"f{index}": _renamed([item], field)[0]
-                    for index, (item, (_, field)) in enumerate(zip(value.values(), kind.args, strict=True))
-                }
-                for value in values
-            ]
-    return values

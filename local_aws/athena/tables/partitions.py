@@ -14,7 +14,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from local_aws.athena.failures import StatementError, Unsupported
-from local_aws.athena.language.trino_types import Type, from_hive, is_integer, trino_name
+from local_aws.athena.language.trino_types import Type, is_integer, trino_name
+from local_aws.athena.tables.hive_columns import column_type
 from local_aws.athena.tables.hive_text import fits
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _INTEGER = re.compile(r"-?\d+", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _COMPARE = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-# org.apache.hadoop.hive.common.FileUtils: these and control characters are written %XX in a partition's folder.
-_ESCAPED = set("\"#%'*/:=?\\{[]^\x7f") | {chr(code) for code in range(1, 0x20)}
+# org.apache.hadoop.hive.common.FileUtils: these are written %XX in a partition's folder.
+ESCAPED = re.compile(r"[\x00-\x1f\x7f\"#%'*/:=?\\{\[\]^]")
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def partition_folder(keys: Iterable[str], texts: Iterable[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(f"%{ord(letter):02X}" if letter in _ESCAPED else letter for letter in text)
+    return ESCAPED.sub(lambda found: f"%{ord(found[0]):02X}", text)
 
 
 def check_columns(table: Table, storage: Mapping[str, Any], wanted: Iterable[int], *, is_by_name: bool) -> None:
@@ -141,5 +142,5 @@ def check_columns(table: Table, storage: Mapping[str, Any], wanted: Iterable[int
         name, kind = table.columns[index]
         candidates = own if is_by_name else own[index : index + 1]
         found = next((text for label, text in candidates if label == name), None)
-        if found is None or from_hive(found) != kind:
+        if found is None or column_type(found) != kind:
             raise Unsupported(f"column {name!r} in a partition whose columns are not those of its table")

@@ -21,6 +21,8 @@ HIVE_JSON_2 = "org.apache.hadoop.hive.serde2.JsonSerDe"
 LAZY_SIMPLE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 OPEN_CSV = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
+ION_INPUT = "com.amazon.ionhiveserde.formats.IonInputFormat"
+PARQUET_INPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 
 SKIPPED_LINES = "skip.header.line.count"
 _NULL_TEXT = "serialization.null.format"
@@ -51,7 +53,7 @@ def serde_of(table: Mapping[str, Any], storage: Mapping[str, Any]) -> Serde:
     Return the SerDe of a partition's, or an unpartitioned table's, storage.
 
     Raises: StatementError for a header count that is no count; Unsupported for headers of files that are no lines of
-    text, for footers, and for text that is not in plain lines.
+    text, for footers, and for files that are not listed as they are, such as those of a manifest.
     """
     info = storage.get("SerdeInfo") or {}
     library = info.get("SerializationLibrary") or ""
@@ -64,7 +66,8 @@ def serde_of(table: Mapping[str, Any], storage: Mapping[str, Any]) -> Serde:
         raise Unsupported(f"{SKIPPED_LINES} with SerDe {library!r}")
     if parameters.get("skip.footer.line.count", "0") != "0":
         raise Unsupported("skip.footer.line.count")
-    if library not in (ION, PARQUET) and storage.get("InputFormat", TEXT_INPUT) != TEXT_INPUT:
+    usual = {ION: ION_INPUT, PARQUET: PARQUET_INPUT}.get(library, TEXT_INPUT)
+    if storage.get("InputFormat", usual) != usual:
         raise Unsupported(f"input format {storage['InputFormat']!r} with SerDe {library!r}")
     columns = storage.get("Columns") or (table.get("StorageDescriptor") or {}).get("Columns") or []
     settings = {name: parameters[name] for name in (_NULL_TEXT,) if is_lines and name in parameters}

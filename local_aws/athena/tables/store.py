@@ -33,6 +33,12 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, prefix if not prefix or prefix.endswith("/") else prefix + "/"
 
 
+def folder_uri(uri: str) -> str:
+    """Return the URI of a folder, ending in /; raises what split_uri raises."""
+    bucket, prefix = split_uri(uri)
+    return f"s3://{bucket}/{prefix}"
+
+
 class Store:
     """Read and write objects through an S3 client."""
 
@@ -69,14 +75,23 @@ class Store:
             raise StatementError("HIVE_PATH_ALREADY_EXISTS", f"Target directory for table already exists: {uri}")
 
     def read(self, entry: StoredObject) -> bytes:
-        """Return an object's bytes."""
-        return self._s3.get_object(Bucket=entry.bucket, Key=entry.key)["Body"].read()
+        """
+        Return the bytes of an object as it was listed.
 
-    def write(self, uri: str, body: bytes) -> None:
-        """Put one object."""
+        Raises: StatementError HIVE_CANNOT_OPEN_SPLIT when it is gone or was replaced since.
+        """
+        try:
+            return self._s3.get_object(Bucket=entry.bucket, Key=entry.key, IfMatch=entry.etag)["Body"].read()
+        except ClientError as problem:
+            raise StatementError(
+                "HIVE_CANNOT_OPEN_SPLIT", f"cannot read {entry.key}: {problem.response['Error']['Code']}"
+            ) from problem
+
+    def write(self, uri: str, body: bytes) -> str:
+        """Put one object and return its etag."""
         bucket, _, key = uri.partition("://")[2].partition("/")
         try:
-            self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+            return self._s3.put_object(Bucket=bucket, Key=key, Body=body)["ETag"]
         except ClientError as problem:
             raise StatementError(
                 "HIVE_WRITER_OPEN_ERROR", f"cannot write {uri}: {problem.response['Error']['Code']}"

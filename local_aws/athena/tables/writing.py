@@ -19,7 +19,7 @@ from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.language.trino_types import Type, hive_name
 from local_aws.athena.tables.arrow_types import arrow_type
 from local_aws.athena.tables.partitions import check_key_type, partition_folder, partition_text, read_partitions
-from local_aws.athena.tables.store import split_uri
+from local_aws.athena.tables.store import folder_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,14 +81,12 @@ def check_keys(labels: list[str], keys: list[str]) -> None:
 
 def insert_target(table: Table, glue: Any) -> Target:
     """Return where INSERT writes: into the folders of partitions that are known, and beside them."""
-    bucket, prefix = split_uri(table.location)
     known = {}
     if table.partition_keys:
         for partition in read_partitions(glue, table, {}):
-            folder_bucket, folder = split_uri(partition.storage["Location"])
-            known[tuple(map(partition_text, partition.values))] = f"s3://{folder_bucket}/{folder}"
+            known[tuple(map(partition_text, partition.values))] = folder_uri(partition.storage["Location"])
     return Target(
-        f"s3://{bucket}/{prefix}",
+        folder_uri(table.location),
         list(table.columns + table.partition_keys),
         [key for key, _ in table.partition_keys],
         "gzip",
@@ -148,14 +146,11 @@ def parquet(table: pa.Table, columns: list[tuple[str, Type]], compression: str) 
 
     Raises: StatementError for types that Hive has not; Unsupported for nested types with rows inside.
     """
-    fields = []
     for name, kind in columns:
         hive_name(kind)
         if "row" in repr(kind):
             raise Unsupported(f"writing a row column ({name!r})")
-        stored = pa.timestamp("ms") if kind.name == "timestamp" else arrow_type(kind)
-        fields.append((name, stored))
-    schema = pa.schema(fields)
+    schema = pa.schema([(name, arrow_type(kind, "ms")) for name, kind in columns])
     out = BytesIO()
     pq.write_table(table.rename_columns([name for name, _ in columns]).cast(schema), out, compression=compression)
     return out.getvalue()
