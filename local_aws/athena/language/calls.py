@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WHITE_SPACE", "call", "concat_two", "json_cast", "substr"]
 
+_MOMENTS = ("now", "current_timestamp", "localtimestamp", "current_date", "localtime")
+
 
 def json_cast(compiler: ExpressionCompiler, value: Expression, kind: Type) -> Expression:
     """Return a CAST, by way of JSON where one side is JSON."""
@@ -62,6 +64,19 @@ def call(compiler: ExpressionCompiler, node: exp.Expression, scope: Scope) -> Ex
     return _aggregate(compiler, name, node, (window, nulls, where, within), scope)
 
 
+def known_functions() -> set[str]:
+    """Return the names of all functions that are translated."""
+    return {
+        *AGGREGATES,
+        *WINDOW_ONLY,
+        *lambdas.LAMBDAS,
+        *json_values.FUNCTIONS,
+        *scalars.SCALARS,
+        *_MOMENTS,
+        "grouping",
+    }
+
+
 def _plain(compiler: ExpressionCompiler, name: str, node: exp.Anonymous, scope: Scope) -> Expression:
     if any(isinstance(part, exp.Star | exp.Distinct | exp.Order) for part in node.expressions):
         raise Unsupported(f"{name}() with *, DISTINCT or ORDER BY")
@@ -69,7 +84,7 @@ def _plain(compiler: ExpressionCompiler, name: str, node: exp.Anonymous, scope: 
         return lambdas.LAMBDAS[name](compiler, node.expressions, scope)
     if any(isinstance(part, exp.Lambda) for part in node.expressions):
         raise Unsupported(f"{name}() with a lambda")
-    if name in ("now", "current_timestamp", "localtimestamp", "current_date", "localtime"):
+    if name in _MOMENTS:
         if node.expressions:
             raise Unsupported(f"{name}(precision)")
         return compiler.queries.moment(node, {"current_timestamp": "now", "current_date": "date"}.get(name, name))
