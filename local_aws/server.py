@@ -214,7 +214,8 @@ class LocalAws:
             raise  # the handler closes the connection
         except NotImplementedError:  # moto's word for an operation that it has not
             what = request.target or f"{request.method} {request.path}"
-            return Response.of_error(AwsError("NotImplemented", f"The local AWS does not answer {what}", 501), request)
+            error = AwsError("UnknownOperationException", f"The local AWS does not answer {what}")
+            return Response.of_error(error, request)
         except Exception as error:  # noqa: BLE001  a server answers; the text of the error may hold a conversation
             place = traceback.extract_tb(error.__traceback__)[-1]
             kind, what = type(error).__name__, request.target or f"{request.method} {request.path}"

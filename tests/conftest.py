@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.contract.shapes import watch
+
 if TYPE_CHECKING:
     from local_aws.server import LocalAws
 
@@ -26,13 +28,17 @@ class LocalAwsForTests:
 
     def __init__(self, aws: "LocalAws") -> None:
         self._aws = aws
+        self._watched: dict[str, Any] = {}
 
     @property
     def endpoint_url(self) -> str:
         return self._aws.endpoint_url
 
     def client(self, service: str) -> Any:
-        return self._aws.client(service)
+        """A client that refuses a reply which the service's own model does not describe."""
+        if service not in self._watched:
+            self._watched[service] = watch(self._aws.client(service))
+        return self._watched[service]
 
     def stats(self) -> dict[str, Any]:
         return self._aws.stats()

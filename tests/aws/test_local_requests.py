@@ -54,7 +54,7 @@ def test_what_nobody_answers_is_refused_in_the_callers_protocol(local_aws):
     with pytest.raises(ClientError, match="does not answer POST /guardrails") as refused:
         local_aws.client("bedrock").create_guardrail(name="g", blockedInputMessaging="no", blockedOutputsMessaging="no")
 
-    assert refused.value.response["Error"]["Code"] == "NotImplemented"
+    assert refused.value.response["Error"]["Code"] == "UnknownOperationException"
 
 
 def _refused(local_aws, target, body, service="dynamodb"):

@@ -82,7 +82,7 @@ def group_of(response: AthenaResponse) -> WorkGroup:
 
 def _engine(group: WorkGroup) -> dict[str, str]:
     selected = (group.configuration.get("EngineVersion") or {}).get("SelectedEngineVersion", "AUTO")
-    return {"Category": "Presto", "SelectedEngineVersion": selected, "EffectiveEngineVersion": ENGINE}
+    return {"SelectedEngineVersion": selected, "EffectiveEngineVersion": ENGINE}
 
 
 def _summary(group: WorkGroup) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _get(response: AthenaResponse) -> str:
     group = group_of(response)
     # Only the list says of a group without a description that it is empty.
     described = {**_summary(group), **({"Description": group.description} if group.description else {})}
-    settings = {"QuerySchedulingType": "DEFAULT", "ResultConfiguration": {}, **group.configuration}
+    settings = {"ResultConfiguration": {}, **group.configuration}
     return json.dumps({"WorkGroup": {**described, "Configuration": {**settings, "EngineVersion": _engine(group)}}})
 
 
