@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local_aws.bedrock.openai_model import OpenAiModel
-from local_aws.server import REGION, LocalAws, Settings
+from local_aws.server import LocalAws
+from local_aws.settings import REGION, Settings
 
 log = logging.getLogger("local_aws")
 

@@ -59,7 +59,8 @@ class LocalAwsForTests:
 def local_aws_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAwsForTests]:
     """The one server of this test process, with whatever earlier tests left in it: take `local_aws` instead."""
     # moto takes a second to import: only tests that talk to AWS wait for it.
-    from local_aws.server import LocalAws, Settings
+    from local_aws.server import LocalAws
+    from local_aws.settings import Settings
 
     with pytest.MonkeyPatch.context() as environment:
         for name, value in _environment(tmp_path_factory.mktemp("aws")).items():

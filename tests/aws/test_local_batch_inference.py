@@ -48,7 +48,7 @@ class Batch:
 
     def run(self, **changes):
         arn = self.client.create_model_invocation_job(**job_request(**changes))["jobArn"]
-        self.local_aws._aws._jobs.wait()
+        self.local_aws._aws._services.jobs.wait()
         return self.client.get_model_invocation_job(jobIdentifier=arn)
 
     def read(self, job, name):
@@ -61,7 +61,7 @@ class Batch:
 
 @pytest.fixture
 def batch(local_aws):
-    local_aws._aws._jobs._step_s = 0.01
+    local_aws._aws._services.jobs._step_s = 0.01
     return Batch(local_aws)
 
 

@@ -165,7 +165,7 @@ def test_texts_are_never_logged_even_when_the_judge_fails(local_aws, caplog):
 
     caplog.set_level(logging.DEBUG)
     server = local_aws._aws
-    server._bedrock = BedrockStandIn(judge=fail)
+    server._services._bedrock = BedrockStandIn(judge=fail)
     with pytest.raises(ClientError, match="KeyError"):
         server.client("bedrock-runtime").converse(modelId=MODEL, **_request())
 

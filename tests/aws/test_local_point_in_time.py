@@ -13,7 +13,8 @@ from local_aws.dynamodb.exports import DynamoDBExports
 from local_aws.dynamodb.item_image import Image
 from local_aws.dynamodb.table_history import TableHistory
 from local_aws.journal import Journal, Record
-from local_aws.server import LocalAws, Settings
+from local_aws.server import LocalAws
+from local_aws.settings import Settings
 
 TABLE = "chat"
 TABLE_ARN = f"arn:aws:dynamodb:ap-northeast-1:123456789012:table/{TABLE}"

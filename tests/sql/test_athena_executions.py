@@ -20,7 +20,8 @@ from local_aws.athena.failures import (
     table_not_found,
 )
 from local_aws.aws_error import AwsError
-from local_aws.server import LocalAws, Settings
+from local_aws.server import LocalAws
+from local_aws.settings import Settings
 from tests.sql.athena_harness import BUCKET, OUTPUT, Athena, client, running_athena
 
 NUMBERS = "unnest(sequence(1, 10000))"

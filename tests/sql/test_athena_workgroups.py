@@ -13,7 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local_aws.aws_error import AwsError
-from local_aws.server import LocalAws, Settings
+from local_aws.server import LocalAws
+from local_aws.settings import Settings
 from tests.sql.athena_harness import BUCKET, OUTPUT, REGION, Athena, client, running_athena
 
 TEN_MEGABYTES = 10_000_000
