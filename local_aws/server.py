@@ -153,7 +153,7 @@ class LocalAws:
             if request.target and "site-packages" in place.filename:
                 # What moto cannot make sense of was wrong, or is more than moto knows: never worth another try.
                 return Response.of_error(
-                    AwsError("ValidationException", f"The local AWS cannot make sense of this {what}: {kind} in moto"),
+                    AwsError("ValidationException", f"The local AWS cannot make sense of this {what}: {kind}"),
                     request,
                 )
             return Response.of_error(AwsError("InternalFailure", f"{kind} in the local AWS", 500), request)

@@ -167,3 +167,17 @@ def test_an_option_that_cannot_be_meant_is_refused_by_name(option, value, messag
 def test_the_least_and_the_largest_options_are_taken():
     assert (read_arguments(["--port", "0"]).port, read_arguments(["--port", "65535"]).port) == (0, 65_535)
     assert read_arguments(["--latency", "0"]).latency == 0
+
+
+def test_what_moto_stumbles_over_is_refused_and_not_worth_another_try(local_aws):
+    local_aws.create_stack()
+    dynamodb = local_aws.client("dynamodb")
+    dynamodb.put_item(TableName="chat-conversations", Item={"conversation_id": {"S": "c"}, "n": {"S": "whisper"}})
+
+    with pytest.raises(ClientError, match="cannot make sense of this DynamoDB_20120810.Scan: TypeError") as refused:
+        dynamodb.scan(
+            TableName="chat-conversations", FilterExpression="n > :v", ExpressionAttributeValues={":v": {"N": "1"}}
+        )
+
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert "whisper" not in str(refused.value)
