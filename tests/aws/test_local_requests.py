@@ -174,7 +174,7 @@ def test_what_moto_stumbles_over_is_refused_and_not_worth_another_try(local_aws)
     dynamodb = local_aws.client("dynamodb")
     dynamodb.put_item(TableName="chat-conversations", Item={"conversation_id": {"S": "c"}, "n": {"S": "whisper"}})
 
-    with pytest.raises(ClientError, match="cannot make sense of this DynamoDB_20120810.Scan: TypeError") as refused:
+    with pytest.raises(ClientError, match=r"cannot make sense of this .*Scan: TypeError") as refused:
         dynamodb.scan(
             TableName="chat-conversations", FilterExpression="n > :v", ExpressionAttributeValues={":v": {"N": "1"}}
         )
