@@ -135,9 +135,11 @@ class Services:
     def _dynamodb(self, action: str, request: Request) -> Response:
         if action == "DescribeTable":
             return self._describe_table(request)
-        body = request.json()
         reply = self._moto.handle(request)
-        if reply.is_success and body.get("ReturnValues") in {"UPDATED_OLD", "UPDATED_NEW"}:
+        if action != "UpdateItem" or not reply.is_success:
+            return reply
+        body = request.json()
+        if body.get("ReturnValues") in {"UPDATED_OLD", "UPDATED_NEW"}:
             return Response.of_json(without_key(body["Key"], reply.json()))
         return reply
 

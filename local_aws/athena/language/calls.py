@@ -11,7 +11,6 @@ from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.functions import json_values, scalars, strings, temporal
 from local_aws.athena.functions.aggregate_clauses import Clauses
 from local_aws.athena.functions.aggregates import AGGREGATES
-from local_aws.athena.functions.scalars import WHITE_SPACE, concat_two, substr
 from local_aws.athena.functions.window_functions import WINDOW_ONLY
 from local_aws.athena.language import lambdas, windows
 from local_aws.athena.language.casts import cast
@@ -21,8 +20,6 @@ from local_aws.athena.language.trino_types import JSON, TIME, Type
 
 if TYPE_CHECKING:
     from local_aws.athena.language.expressions import ExpressionCompiler
-
-__all__ = ["WHITE_SPACE", "call", "concat_two", "json_cast", "substr"]
 
 _MOMENTS = ("now", "current_timestamp", "localtimestamp", "current_date", "localtime")
 

@@ -10,6 +10,7 @@ from sqlglot import exp
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.functions import intervals, temporal
 from local_aws.athena.functions.containers import row_of
+from local_aws.athena.functions.scalars import WHITE_SPACE, concat_two, substr
 from local_aws.athena.language import calls
 from local_aws.athena.language.arithmetic import arithmetic, number_literal
 from local_aws.athena.language.casts import coerce, fail, quote
@@ -219,7 +220,7 @@ class ExpressionCompiler:
         values = [self.compile(part, scope) for part in _flat(node, exp.DPipe)]
         result = values[0]
         for value in values[1:]:
-            result = calls.concat_two(result, value)
+            result = concat_two(result, value)
         return result
 
     def _cast(self, node: exp.Expression, scope: Scope) -> Expression:
@@ -308,7 +309,7 @@ class ExpressionCompiler:
         value = self.compile(node.this, scope)
         text = want_text(value, "trim")
         characters = node.args.get("expression")
-        taken = want_text(self.compile(characters, scope), "trim") if characters else calls.WHITE_SPACE
+        taken = want_text(self.compile(characters, scope), "trim") if characters else WHITE_SPACE
         return Expression(f"{name}({text}, {taken})", value.type)
 
     def _position(self, node: exp.Expression, scope: Scope) -> Expression:
@@ -320,7 +321,7 @@ class ExpressionCompiler:
         only(node, "this", "start", "length")
         names = ("this", "start", "length")
         arguments = [self.compile(node.args[name], scope) for name in names if node.args.get(name)]
-        return calls.substr(arguments)
+        return substr(arguments)
 
 
 def _quantified(node: exp.Expression) -> tuple[str, exp.Expression] | None:
