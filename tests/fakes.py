@@ -73,7 +73,9 @@ class FakeStore:
             if stored_key(item) == evaluation.key:
                 return Outcome.ALREADY_EVALUATED
             item[ATTRIBUTE] = evaluation.attribute()
-            self.hash_when_written[item[self.mapping.partition_key]] = self.mapping.conversation(item).content_hash
+            self.hash_when_written[item[self.mapping.partition_key]] = self.mapping.conversation(
+                Stored(item, has_room=True)
+            ).content_hash
             self.written += 1
             return Outcome.EVALUATED
 

@@ -165,7 +165,7 @@ class Census:
                     self._renew()
                     if self._is_stopped() or self.asker.is_spent:
                         break
-                    conversation = self.job.mapping.conversation(stored.item)
+                    conversation = self.job.mapping.conversation(stored)
                     if conversation.created_at not in self.job.window:
                         continue
                     self.tally.read += 1

@@ -29,13 +29,14 @@ class Conversation:
     One conversation as the table's mapping reads it.
 
     Shape: *conversation_id* names it in logs; *turns* are in order; *created_at* has a time zone, or is None when the
-    item holds no time.
+    item holds no time. *problem* says, without any text of it, why its turns cannot be read; None where they can.
     """
 
     conversation_id: str
     turns: tuple[Turn, ...]
     user: str | None = None
     created_at: datetime | None = None
+    problem: str | None = None
 
     @cached_property
     def content_hash(self) -> str:

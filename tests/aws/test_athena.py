@@ -123,7 +123,11 @@ def test_a_statement_without_rows_gives_none(athena):
 def test_what_a_snapshot_holds_can_be_asked_for(local_aws, athena):
     dynamodb, glue = local_aws.client("dynamodb"), local_aws.client("glue")
     mapping = TableMapping(
-        partition_key="conversation_id", turns="turns", role="role", text="content", created_at="created-at.utc"
+        partition_key="conversation_id",
+        turns="turns",
+        role="role",
+        text="content",
+        created_at={"attribute": "created-at.utc"},
     )
     for number in range(3):
         dynamodb.put_item(

@@ -18,7 +18,7 @@ from chatcensus.aws.catalog import (
 )
 from chatcensus.evaluation import Evaluation
 from chatcensus.include import read_yaml
-from chatcensus.mapping import TableMapping
+from chatcensus.mapping import CreatedAt, TableMapping
 
 DATABASE, BUCKET = "chatcensus", "chatcensus-snapshots-123456789012-ap-northeast-1"
 INCLUDE = Path(__file__).parents[2] / "include"
@@ -122,7 +122,9 @@ def test_every_column_has_its_path_and_a_name_that_athena_takes():
     ],
 )
 def test_an_odd_attribute_name_is_a_quoted_symbol(attribute, step):
-    table = conversation_table(MAPPING.model_copy(update={"created_at": attribute}), BUCKET, "exports")
+    table = conversation_table(
+        MAPPING.model_copy(update={"created_at": CreatedAt(attribute=attribute)}), BUCKET, "exports"
+    )
 
     assert _extractors(table)["created_at"] == f"(Item {step})"
 
@@ -163,7 +165,10 @@ def test_the_same_table_again_makes_no_new_version(glue):
     [
         pytest.param(conversation_table(MAPPING, BUCKET, "elsewhere"), id="location"),
         pytest.param(
-            conversation_table(MAPPING.model_copy(update={"created_at": "started"}), BUCKET, "exports"), id="mapping"
+            conversation_table(
+                MAPPING.model_copy(update={"created_at": CreatedAt(attribute="started")}), BUCKET, "exports"
+            ),
+            id="mapping",
         ),
         pytest.param(TABLE | {"Description": "new"}, id="description"),
     ],
@@ -241,7 +246,9 @@ def test_a_partition_can_be_moved_and_repeated(glue):
 def test_a_moved_partition_gets_the_columns_of_the_table_as_it_is_now(glue):
     upsert_table(glue, DATABASE, TABLE)
     upsert_partition(glue, DATABASE, TABLE, "01-a", f"s3://{BUCKET}/a/")
-    changed = conversation_table(MAPPING.model_copy(update={"created_at": "started"}), BUCKET, "exports")
+    changed = conversation_table(
+        MAPPING.model_copy(update={"created_at": CreatedAt(attribute="started")}), BUCKET, "exports"
+    )
 
     upsert_table(glue, DATABASE, changed)
     upsert_partition(glue, DATABASE, changed, "01-a", f"s3://{BUCKET}/a/")

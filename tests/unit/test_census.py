@@ -605,5 +605,8 @@ def event(answer: object, store: FakeStore, counting: Census) -> object:
 def assert_every_evaluation_is_of_its_text(store: FakeStore) -> None:
     for name, item in store.items.items():
         if ATTRIBUTE in item:
-            assert store.evaluation(name)["content_hash"] == store.mapping.conversation(item).content_hash
+            assert (
+                store.evaluation(name)["content_hash"]
+                == store.mapping.conversation(Stored(item, has_room=True)).content_hash
+            )
             assert ("reason" in item[ATTRIBUTE]) != ("category" in item[ATTRIBUTE])

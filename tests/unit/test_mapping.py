@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from chatcensus.conversation import Conversation, Turn
-from chatcensus.mapping import TableMapping, read_time
+from chatcensus.mapping import Stored, TableMapping, read_time
 from tests.fakes import MAPPING
 
 OTHER = TableMapping(
-    partition_key="pk", sort_key="sk", turns="log", role="who", text="words", user=None, created_at="at"
+    partition_key="pk", sort_key="sk", turns="log", role="who", text="words", user=None, created_at={"attribute": "at"}
 )
 
 attributes = st.recursive(
@@ -36,7 +36,7 @@ def test_an_item_is_read_by_the_names_of_the_mapping():
         "user": "somebody",
     }
 
-    assert OTHER.conversation(item) == Conversation(
+    assert OTHER.conversation(Stored(item, has_room=True)) == Conversation(
         "team/7", (Turn("user", "Hi"), Turn("assistant", "Hello")), None, datetime(2026, 10, 1, 3, tzinfo=UTC)
     )
     assert OTHER.key(item) == {"pk": "team", "sk": Decimal(7)}
@@ -65,13 +65,15 @@ def test_the_turns_themselves_tell_a_change_unless_an_attribute_does():
     ],
 )
 def test_turns_in_another_form_are_left_out(kept: object):
-    assert MAPPING.conversation({"conversation_id": "c1", "turns": kept}).turns == ()
+    assert MAPPING.conversation(Stored({"conversation_id": "c1", "turns": kept}, has_room=True)).turns == ()
 
 
 def test_one_unreadable_turn_does_not_hide_the_others():
     kept = [None, {"role": "user", "content": "Hi"}, {"role": "user"}]
 
-    assert MAPPING.conversation({"conversation_id": "c1", "turns": kept}).turns == (Turn("user", "Hi"),)
+    assert MAPPING.conversation(Stored({"conversation_id": "c1", "turns": kept}, has_room=True)).turns == (
+        Turn("user", "Hi"),
+    )
 
 
 @given(
@@ -81,7 +83,7 @@ def test_one_unreadable_turn_does_not_hide_the_others():
     )
 )
 def test_any_item_is_a_conversation(item: dict[str, Any]):
-    conversation = MAPPING.conversation(item)
+    conversation = MAPPING.conversation(Stored(item, has_room=True))
 
     assert conversation.conversation_id == item["conversation_id"]
     assert all(isinstance(turn.text, str) and isinstance(turn.role, str) for turn in conversation.turns)
@@ -118,8 +120,10 @@ def test_anything_else_is_no_time(value: object):
 
 @pytest.mark.parametrize("name", ["partition_key", "sort_key", "turns", "user", "created_at", "change_marker"])
 def test_our_own_attribute_cannot_be_mapped(name: str):
+    ours = {"attribute": "evaluation"} if name == "created_at" else "evaluation"
+
     with pytest.raises(ValidationError, match="the attribute 'evaluation' is the one that the census writes"):
-        TableMapping.model_validate(MAPPING.model_dump() | {name: "evaluation"})
+        TableMapping.model_validate(MAPPING.model_dump() | {name: ours})
 
 
 @pytest.mark.parametrize("wrong", [{"partition_key": ""}, {"turns": ""}, {"role": None}, {"partitions": 3}])

@@ -15,7 +15,7 @@ from chatcensus.conversation import Turn, clean, transcript
 from chatcensus.errors import RequestRefused, SetupError, SnapshotIncomplete
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
-from chatcensus.mapping import TableMapping
+from chatcensus.mapping import Stored, TableMapping
 from chatcensus.operators.plan import _window
 from chatcensus.pricing import Usage
 from chatcensus.strict_json import parse
@@ -63,7 +63,7 @@ def test_airflows_word_for_a_backfill_is_ours():
     "item", [{"conversation_id": "c1", "user_id": Binary(b"x")}, {"conversation_id": Binary(b"\xff")}]
 )
 def test_a_binary_name_is_a_name(item: dict[str, Any]):
-    conversation = MAPPING.conversation(item)
+    conversation = MAPPING.conversation(Stored(item, has_room=True))
 
     assert conversation.user == "78" or conversation.conversation_id == "ff"
 

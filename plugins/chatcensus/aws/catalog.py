@@ -36,7 +36,10 @@ def conversation_table(mapping: TableMapping, bucket: str, prefix: str) -> dict[
     Source: https://docs.aws.amazon.com/athena/latest/ug/ion-serde-using-path-extractors.html.
     """
     columns: dict[str, tuple[str, tuple[str, ...]]] = {"conversation_id": ("string", (mapping.partition_key,))}
-    for name, attribute in (("created_at", mapping.created_at), ("language", mapping.language)):
+    for name, attribute in (
+        ("created_at", mapping.created_at and mapping.created_at.attribute),
+        ("language", mapping.language),
+    ):
         columns[name] = ("string", (attribute or "no_such_attribute",))
     for name, athena_type in evaluation_types().items():
         columns[f"{ATTRIBUTE}_{name}"] = (athena_type, (ATTRIBUTE, name))
