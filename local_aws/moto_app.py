@@ -3,19 +3,21 @@
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from threading import RLock
 from typing import Any
 
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import BackendDict
+from moto.dynamodb.models import dynamodb_backends
 from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local_aws import cloudformation  # noqa: F401  moto finds what is in them by itself
 from local_aws.aws_error import AwsError
-from local_aws.dynamodb import scan_order  # noqa: F401  moto finds what is in them by itself
+from local_aws.dynamodb.indexes import AllIndexes
 from local_aws.dynamodb.item_image import Image, forget_decoded, settle
 from local_aws.dynamodb.items import (
     Named,
@@ -25,9 +27,12 @@ from local_aws.dynamodb.items import (
     images_of,
     key_names,
     named_items,
+    put,
     put_back,
     states_of,
 )
+from local_aws.dynamodb.reading import Reads
+from local_aws.dynamodb.rules import check_value
 from local_aws.dynamodb.table_history import Change, Histories, Place, micros_of
 from local_aws.dynamodb.transactions import Transactions, token_of
 from local_aws.journal import Record
@@ -81,6 +86,8 @@ class MotoApp:
         self._app = _Dispatcher(create_backend_app)
         self._histories = Histories()
         self._transactions = Transactions()
+        self.indexes = AllIndexes()
+        self.reads = Reads(self.indexes, lambda: micros_of(self._now()))
         self._changes = 0
         self._upload_ids: dict[str, str] = {}
 
@@ -92,6 +99,9 @@ class MotoApp:
             forget_copies()
             self._histories.clear()
             self._transactions.clear()
+            self.indexes.clear()
+            self.indexes.build_s = 0.0
+            self.reads.counts.clear()
             self.writes.clear()
             self._changes = 0
             self._upload_ids.clear()
@@ -135,6 +145,31 @@ class MotoApp:
                 # moto draws upload ids from the operating system, which cannot be seeded.
                 self._upload_ids[head["upload_id"]] = _upload_id(request, reply)["upload_id"]
 
+    def read(self, region: str, action: str, body: dict[str, Any]) -> Response:
+        """Answer a Scan, Query, GetItem or BatchGetItem. Raises: AwsError."""
+        with self.lock:
+            return self.reads.answer(region, action, body)
+
+    def load(self, region: str, table: str, items: Iterable[dict[str, Any]]) -> int:
+        """Put many items as PutItem would, one by one and without a request; return how many. Raises: AwsError."""
+        count = 0
+        for count, item in enumerate(items, 1):
+            for value in item.values():
+                check_value(value)
+            with self.lock:
+                at, names = micros_of(self._now()), named_items(region, "PutItem", {"TableName": table, "Item": item})
+                if not names:
+                    raise AwsError("ValidationException", f"item {count} has no key that fits the table {table!r}")
+                (name,), before = names, images_of(region, names)
+                after: dict[Place, Image | None] = {name.place: put(region, name, item)}
+                self.indexes.note(region, before, after)
+                self._histories.note(region, at, before, after)
+                self.writes[name.place[0]] += 1
+                if self._on_change:
+                    states = states_of(names, after)
+                    self._on_change(Record({"kind": "items", "region": region, "items": states, "at": at}))
+        return count
+
     def call(self, target: str, body: dict[str, Any], *, service: str, region: str) -> dict[str, Any]:
         """
         Ask moto within this process, under the caller's lock; for reads only.
@@ -165,9 +200,11 @@ class MotoApp:
         with self.lock:
             return key_names(region, table)
 
-    def table_bytes(self, region: str, table: str) -> int:
-        """Return the size of a table's items in bytes, from the size that each image knows."""
-        return sum(image.size_bytes for image in self.images(region, table))
+    def describe(self, region: str, description: dict[str, Any]) -> None:
+        """Write into moto's description of a table how much it holds and what is being built."""
+        with self.lock:
+            table = dynamodb_backends[DEFAULT_ACCOUNT_ID][region].get_table(description["TableName"])
+            self.indexes.of(table).describe(description, micros_of(self._now()))
 
     def _change(
         self, request: Request, seed: int, at: int | None
@@ -189,6 +226,12 @@ class MotoApp:
                 put_back(region, states_of([name for name in names if before[name.place] != after[name.place]], before))
         if not reply.is_success:
             return reply, [], {}
+        if action in _ANY_ITEM:
+            self.indexes.clear()
+        elif names:
+            self.indexes.note(region, before, after)
+        else:
+            self.indexes.follow(micros_of(self._now()) if at is None else at)
         if before or after:
             if at is not None:
                 self._histories.note(region, at, before, after)
@@ -206,8 +249,10 @@ class MotoApp:
         names = [Named.of(region, state["table"], state["key"]) for state in states]
         before = images_of(region, names)
         put_back(region, states)
+        after = images_of(region, names)
+        self.indexes.note(region, before, after)
         if at is not None:
-            self._histories.note(region, at, before, images_of(region, names))
+            self._histories.note(region, at, before, after)
 
     def _ask(self, request: Request, *, is_change: bool = False) -> Response:
         query = str(request.environ.get("QUERY_STRING", ""))

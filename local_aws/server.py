@@ -120,11 +120,21 @@ class LocalAws:
                 )
             return self._clients[key]
 
+    def load_items(self, table: str, items: Iterable[dict[str, Any]]) -> int:
+        """
+        Put many items into a table of this server's Region as PutItem would, for benches; return how many.
+
+        Shape: an item as DynamoDB's JSON has it, binary as base64.
+        Raises: AwsError for an item that DynamoDB refuses; those before it are in the table.
+        """
+        return self._moto.load(self.settings.region, table, items)
+
     def stats(self) -> dict[str, Any]:
         """Return what was asked of this server since its start; replayed changes do not count."""
         return {
             **self._services.converse.counts.stats(),
             "dynamodb_writes": dict(self._moto.writes),
+            "dynamodb_reads": {place: dict(counts) for place, counts in self._moto.reads.counts.items()},
             "exports": self._services.exports.started,
         }
 
@@ -173,6 +183,12 @@ class LocalAws:
                     self._services.converse.set_plan(FaultPlan.of_json(request.json()))
                 except ValueError as error:
                     raise AwsError("ValidationException", str(error)) from None
+                return Response.of_json({})
+            case "PUT", "indexes":
+                seconds = request.json().get("build_s")
+                if not isinstance(seconds, int | float) or seconds < 0:
+                    raise AwsError("ValidationException", '{"build_s": <seconds, 0 or more>} is expected')
+                self._moto.indexes.build_s = seconds
                 return Response.of_json({})
         raise AwsError("NotFound", f"there is no {request.method} {request.path}", 404)
 

@@ -19,6 +19,7 @@ from local_aws.bedrock.model_directory import ModelDirectory
 from local_aws.bedrock.openai_model import OpenAiModel
 from local_aws.bedrock.stand_in import BedrockStandIn, Judge
 from local_aws.dynamodb.exports import DynamoDBExports
+from local_aws.dynamodb.reading import ACTIONS as READS
 from local_aws.dynamodb.rules import CHECKS, without_key
 from local_aws.glue_versions import refuse_stale_version
 from local_aws.hollow import refuse_hollow
@@ -42,6 +43,8 @@ _ATHENA_STATE = {
 }
 # Services whose requests are compared with botocore's model before moto sees them; Athena does so itself.
 _CHECKED = {"DynamoDB_20120810": "dynamodb", "AWSGlue": "glue", "secretsmanager": "secretsmanager"}
+# Descriptions that moto makes without sizes, by the member that has them.
+_DESCRIBED = {"DescribeTable": "Table", "UpdateTable": "TableDescription"}
 _MODEL = re.compile(r"/model/(.+)/([a-z-]+)")
 # What of Bedrock the stand-in does not answer, and moto answers with nothing.
 _NO_CONVERSE = {
@@ -133,10 +136,17 @@ class Services:
         return self._moto.handle(request)
 
     def _dynamodb(self, action: str, request: Request) -> Response:
-        if action == "DescribeTable":
-            return self._describe_table(request)
+        region = request.region or self._settings.region
+        if action in READS:
+            return self._moto.read(region, action, request.json())
         reply = self._moto.handle(request)
-        if action != "UpdateItem" or not reply.is_success:
+        if not reply.is_success:
+            return reply
+        if action in _DESCRIBED:
+            answer = reply.json()
+            self._moto.describe(region, answer[_DESCRIBED[action]])
+            return Response.of_json(answer)
+        if action != "UpdateItem":
             return reply
         body = request.json()
         if body.get("ReturnValues") in {"UPDATED_OLD", "UPDATED_NEW"}:
@@ -147,16 +157,6 @@ class Services:
         if self._model:
             raise AwsError("ValidationException", f"The local AWS cannot count the tokens of {self._model.name!r}")
         return Response.of_json(count_tokens(model_id, request.json(), self._now().date()))
-
-    def _describe_table(self, request: Request) -> Response:
-        """Say how large the table is, where moto always says 0; AWS refreshes its own figure every six hours."""
-        reply = self._moto.handle(request)
-        if not reply.is_success:
-            return reply
-        answer = reply.json()
-        region = request.region or self._settings.region
-        answer["Table"]["TableSizeBytes"] = self._moto.table_bytes(region, answer["Table"]["TableName"])
-        return Response.of_json(answer)
 
     def _update_table(self, request: Request) -> Response:
         region = request.region or self._settings.region

@@ -61,7 +61,7 @@ def _value(attribute: Mapping[str, Any]) -> str:
     ((kind, value),) = attribute.items()
     match kind:
         case "S":
-            return _quoted(value, '"')
+            return quoted(value, '"')
         case "N":
             return ion_decimal(value)
         case "B":
@@ -80,15 +80,18 @@ def _value(attribute: Mapping[str, Any]) -> str:
 
 
 def _struct(attributes: Mapping[str, Any]) -> str:
-    return f"{{{','.join(f'{_name(name)}:{_value(value)}' for name, value in attributes.items())}}}"
+    return f"{{{','.join(f'{field_name(name)}:{_value(value)}' for name, value in attributes.items())}}}"
 
 
-def _name(name: str) -> str:
+def field_name(name: str) -> str:
+    """Write the name of a field, in quotes unless it can stand bare."""
     is_bare = _BARE_NAME.fullmatch(name) and not _NOT_BARE.fullmatch(name)
-    return name if is_bare else _quoted(name, "'")
+    return name if is_bare else quoted(name, "'")
 
 
-def _quoted(text: str, quote: str) -> str:
+def quoted(text: str, quote: str) -> str:
+    """Write *text* between quotes, with what they do not hold escaped."""
+
     def escape(found: re.Match[str]) -> str:
         character = found.group()
         if character in "\"'":

@@ -21,6 +21,8 @@ _SINGLE = {"PutItem": "Item", "UpdateItem": "Key", "DeleteItem": "Key"}
 _OF_BATCH = {"PutRequest": "Item", "DeleteRequest": "Key"}
 _OF_TRANSACTION = {"Put": "Item", "Update": "Key", "Delete": "Key"}
 
+# What moto takes at most; AWS takes 409,600.
+_MOST_BYTES = 405_000
 _KEY_TYPES = {"S", "N", "B"}
 
 Attributes = Mapping[str, Any]
@@ -144,6 +146,31 @@ def put_back(region: str, states: list[dict[str, Any]]) -> None:
             backend.put_item(state["table"], _as_moto_has(state["item"]), overwrite=True)
     settle(is_change=True)
     forget_copies()
+
+
+def put(region: str, name: Named, attributes: Attributes) -> Image:
+    """
+    Put an item straight at its place, many times quicker than moto does; return its image.
+
+    Raises: AwsError (ValidationException) where moto would refuse the item.
+    """
+    table = _backend(region).get_table(name.place[0])
+    kinds = {table.hash_key_attr: table.hash_key_type, table.range_key_attr: table.range_key_type}
+    wrong = [attribute for attribute, value in name.key.items() if value.get(kinds[attribute], "") == ""]
+    image = Image.of(dict(attributes))
+    if wrong or image.size_bytes > _MOST_BYTES:
+        reason = (
+            f"the key {wrong[0]} is empty or of another type" if wrong else f"{image.size_bytes} bytes are too many"
+        )
+        raise AwsError("ValidationException", f"One or more parameter values were invalid: {reason}")
+    item = Item.__new__(Item)
+    item.hash_key, item.range_key = _backend(region).get_keys_value(table, _as_moto_has(name.key))
+    item._attrs, item._image = None, image  # noqa: SLF001  the two private fields of moto's items are ours
+    if item.range_key is None:
+        table.items[item.hash_key] = item
+    else:
+        table.items[item.hash_key][item.range_key] = item
+    return image
 
 
 def _backend(region: str) -> DynamoDBBackend:

@@ -46,7 +46,7 @@ def check_value(value: Any, depth: int = 0) -> None:
     match kind:
         case "N":
             _check_number(held)
-            value["N"] = _plain(held)
+            value["N"] = plain_number(held)
         case "B":
             _check_binary(held)
         case "NULL" if not held:
@@ -93,7 +93,8 @@ CHECKS: dict[str, Callable[[Any], None]] = {
 }
 
 
-def _plain(number: str) -> str:
+def plain_number(number: str) -> str:
+    """Return a number as DynamoDB keeps it."""
     value = Decimal(number).normalize(_EXACT)
     _, digits, exponent = value.as_tuple()
     is_short = int(exponent) >= -_MOST_DIGITS and len(digits) + int(exponent) <= _MOST_DIGITS

@@ -174,9 +174,12 @@ def test_what_moto_stumbles_over_is_refused_and_not_worth_another_try(local_aws)
     dynamodb = local_aws.client("dynamodb")
     dynamodb.put_item(TableName="chat-conversations", Item={"conversation_id": {"S": "c"}, "n": {"S": "whisper"}})
 
-    with pytest.raises(ClientError, match=r"cannot make sense of this .*Scan: TypeError") as refused:
-        dynamodb.scan(
-            TableName="chat-conversations", FilterExpression="n > :v", ExpressionAttributeValues={":v": {"N": "1"}}
+    with pytest.raises(ClientError, match=r"cannot make sense of this .*DeleteItem: TypeError") as refused:
+        dynamodb.delete_item(
+            TableName="chat-conversations",
+            Key={"conversation_id": {"S": "c"}},
+            ConditionExpression="n > :v",
+            ExpressionAttributeValues={":v": {"N": "1"}},
         )
 
     assert refused.value.response["Error"]["Code"] == "ValidationException"

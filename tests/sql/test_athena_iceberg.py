@@ -492,6 +492,9 @@ def test_bytes_are_counted_for_the_columns_that_are_read(people: Athena) -> None
 
     assert 0 < scanned("select id from t") < scanned("select id, name, score from t")
     assert scanned("select count(*) from t") == 0
+    twice = scanned("select a.id from t as a join t as b on a.id = b.id")
+    source = "(select id as x from t where id = 1)"
+    assert scanned(f"merge into t using {source} as s on id = x when matched then update set name = 'x'") == twice
 
 
 def test_views_unload_and_other_tables_read_iceberg_tables(people: Athena) -> None:

@@ -89,6 +89,20 @@ def test_a_number_in_a_string_column_is_its_ion_text(athena: Athena) -> None:
     assert athena.rows("select n from raw order by n") == [("-12.5",), ("103.",), ("1d-10",), ("6d2",), ("true",)]
 
 
+def test_anything_in_a_string_column_is_its_ion_text(athena: Athena) -> None:
+    athena.put_ion_table({"v": ("string", "(Item v)")})
+    values = ('[1., "a"]', "{a: \"b c\", 'it\\'s': [true, null]}", '$dynamodb_SS::["x"]', "{{YWI=}}", "null")
+    athena.put_snapshot("e1", "".join(f"{{Item:{{v:{value}}}}}\n" for value in values))
+
+    assert athena.rows("select v from raw order by v") == [
+        ('$dynamodb_SS::["x"]',),
+        ('[1.,"a"]',),
+        ("{a:\"b c\",'it\\'s':[true,null]}",),
+        ("{{YWI=}}",),
+        (None,),
+    ]
+
+
 def test_names_in_paths_ignore_case(athena: Athena) -> None:
     athena.put_ion_table({"n": ("string", "(item KEY)")})
     athena.put_snapshot("e1", '{Item:{Key:"x"}}')

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from local_aws.athena.failures import StatementError, Unsupported
+from local_aws.athena.functions import json_text
 from local_aws.athena.tables.serdes import HIVE_JSON, LAZY_SIMPLE, OPENX_JSON
 from local_aws.athena.tables.serdes import OPEN_CSV as CSV
 from tests.sql.athena_harness import BUCKET, Athena, running_athena
@@ -46,6 +47,46 @@ def test_delimited_text_is_read_as_lazy_simple_serde_reads_it(athena: Athena) ->
         (None, None, None, None, None),
         ("7", None, None, None, None),
     ]
+
+
+def test_a_line_of_json_is_one_column_and_its_values_are_taken_by_path(athena: Athena) -> None:
+    lines = (
+        '{"Keys":{"id":{"S":"a"}},"NewImage":{"created-at":{"S":"2026-10-01"},"evaluation":{"M":{"score":{"N":"3"}}}}}',
+        '{"Keys":{"id":{"S":"改\\n"}},"NewImage":{"list":{"L":[{"S":"x"},{"NULL":true}]}}}',
+        '{"Keys":{"id":{"S":"gone"}}}',
+    )
+    body = gzip.compress("\n".join(lines).encode())
+    athena.s3.put_object(Bucket=BUCKET, Key="lines/0.json.gz", Body=body)
+    athena.rows(
+        "create external table changes (line string) row format delimited fields terminated by '\\001' "
+        f"stored as textfile location 's3://{BUCKET}/lines/'"
+    )
+    paths = [
+        "$.Keys.id.S",
+        '$.NewImage["created-at"]["S"]',
+        '$["NewImage"]["evaluation"]["M"]["score"]["N"]',
+        "$.NewImage.list.L[1].NULL",
+        "$.NewImage",
+    ]
+    columns = ", ".join(f"json_extract_scalar(line, '{path}')" for path in paths)
+    sql = f"select {columns}, json_extract(line, '$.NewImage') is null from changes"  # noqa: S608  paths of this test
+
+    assert athena.rows(sql) == [
+        ("a", "2026-10-01", "3", None, None, "false"),
+        ("改\n", None, None, "true", None, "false"),
+        ("gone", None, None, None, None, "true"),
+    ]
+    assert athena.wait(athena.start(sql))["Statistics"]["DataScannedInBytes"] == len(body)
+
+
+def test_documents_that_were_parsed_are_kept_and_given_up_again() -> None:
+    parsed = json_text._Parsed()
+    parsed.MOST_LETTERS = 100
+    texts = [f'{{"n":{number}}}' for number in range(50)]
+
+    assert parsed.load(texts[0]) is parsed.load(texts[0])
+    assert [parsed.load(text) for text in texts] == [{"n": str(number)} for number in range(50)]
+    assert parsed._letters <= 100 + len(texts[-1])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 from local_aws.athena.failures import StatementError, Unsupported
@@ -50,7 +51,7 @@ def load(text: str) -> Any:
     def constant(name: str) -> Any:
         raise _bad(f"Cannot convert value to JSON: {name}")
 
-    if re.search(r"\\u[dD][89a-fA-F]", _SURROGATE_PAIR.sub("", text)):
+    if "\\u" in text and re.search(r"\\u[dD][89a-fA-F]", _SURROGATE_PAIR.sub("", text)):
         raise Unsupported("JSON with half a surrogate pair")
     try:
         return json.loads(text, object_pairs_hook=pairs, parse_int=Number, parse_float=Number, parse_constant=constant)
@@ -84,7 +85,8 @@ def _parse(text: str) -> str:
     return dump(load(text), is_sorted=True)
 
 
-def check_path(path: str) -> list[str]:
+@lru_cache
+def check_path(path: str) -> tuple[str, ...]:
     """
     Return the steps of a path such as $.a[0]["b c"].
 
@@ -110,7 +112,7 @@ def check_path(path: str) -> list[str]:
             raise _bad("Invalid JSON path")
         steps.append(path[opening:end])
         place = end if is_dotted else end + 1
-    return steps
+    return tuple(steps)
 
 
 def _is_plain(letter: str) -> bool:
@@ -119,10 +121,34 @@ def _is_plain(letter: str) -> bool:
     )
 
 
+class _Parsed:
+    """The documents that were parsed last: a query takes many values from each, one function after the other."""
+
+    MOST_LETTERS = 32 * 1024 * 1024
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._letters = 0
+
+    def load(self, text: str) -> Any:
+        """Return what `load` returns. Nobody may change it."""
+        value = self._values.get(text, MISSING)
+        if value is MISSING:
+            value = load(text)
+            if self._letters > self.MOST_LETTERS:
+                self._values, self._letters = {}, 0
+            self._values[text] = value
+            self._letters += len(text)
+        return value
+
+
+_parsed = _Parsed()
+
+
 def _document(text: str) -> Any:
     """Return the JSON of a function that answers NULL for a text whose first token is none."""
     try:
-        return load(text)
+        return _parsed.load(text)
     except StatementError as problem:
         if not re.match(r"[ \t\r\n]*(?:[\[{\"0-9-]|true|false|null)", text):
             return MISSING

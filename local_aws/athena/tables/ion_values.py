@@ -8,6 +8,7 @@ does this; where they differ, the construct is refused by name.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import UTC, date, datetime
@@ -21,6 +22,7 @@ from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.language.trino_types import DIGITS, Type, trino_name
 from local_aws.athena.tables.arrow_types import arrow_type
 from local_aws.athena.tables.hive_text import fits
+from local_aws.dynamodb.ion import field_name, quoted
 
 Reader = Callable[[Any], Any]
 # Ion types that each column type takes; `null` and a null of one of these types are NULL.
@@ -202,19 +204,36 @@ def _text_reader(kind: Type) -> Reader:
 
 def ion_text(value: Any) -> str:
     """
-    Return a number or boolean as Ion text (`103.`, `6d2`): what a STRING column shows of it.
+    Return what a STRING column shows of a value that is no text: its Ion text, `103.`, `6d2`, `{a:"b"}`.
 
-    Raises: Unsupported for structs, lists, annotated and other values whose text was not checked.
+    Source: IonDecoderFactory of Trino, which hands every other value to ion-java's text writer.
+    Raises: Unsupported for values that no export of DynamoDB holds: their text was not checked.
     """
-    found = ion_type(value)
-    if not getattr(value, "ion_annotations", None):
-        if found == "bool":
+    marks = "".join(f"{mark.text}::" for mark in getattr(value, "ion_annotations", ()))
+    if marks and not isinstance(value, list):
+        raise Unsupported(f"an annotated Ion {ion_type(value)} in a STRING column")
+    return marks + _plain_text(value)
+
+
+def _plain_text(value: Any) -> str:
+    match ion_type(value):
+        case "null":
+            return "null"
+        case "bool":
             return "true" if value else "false"
-        if found == "int":
+        case "int":
             return str(int(value))
-        if found == "decimal":
+        case "decimal":
             return _decimal_text(value)
-    raise Unsupported(f"Ion {found} in a STRING column")
+        case "string":
+            return quoted(str(value), '"')
+        case "blob":
+            return f"{{{{{base64.b64encode(bytes(value)).decode()}}}}}"
+        case "list":
+            return f"[{','.join(map(ion_text, value))}]"
+        case "struct":
+            return f"{{{','.join(f'{field_name(str(name))}:{ion_text(inner)}' for name, inner in value.items())}}}"
+    raise Unsupported(f"Ion {ion_type(value)} in a STRING column")
 
 
 def _decimal_text(value: Decimal) -> str:
