@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONPATH := $(CURDIR)/plugins
 
 .DEFAULT_GOAL := check
-.PHONY: check help demo test bench bench-local sim lint types up down lock clean
+.PHONY: check help demo test backfills bench bench-local sim lint types up down lock clean
 
 check: lint types test ## Lint, types and tests
 
@@ -38,6 +38,9 @@ down: .venv/.ready ## End what `make up` started
 test: .venv/.ready ## All tests
 	@echo "Running the tests ..."
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+backfills: .venv/.ready ## A backfill of 30 days beside other runs in a real Airflow: make backfills [DAYS=30], some minutes
+	@BACKFILL_DAYS=$(or $(DAYS),30) $(BIN)/python -m pytest -q --log-cli-level=INFO --durations=0 tests/process/test_backfills.py
 
 CASE ?= requests
 

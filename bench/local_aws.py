@@ -31,10 +31,12 @@ from jinja2 import Environment, FileSystemLoader
 from bench.records import records
 from chatcensus.answer import Judgement
 from chatcensus.aws.athena import sql_string
-from chatcensus.aws.catalog import conversation_table, upsert_partition, upsert_table
+from chatcensus.aws.catalog import curated_table, exported_table, upsert_partition, upsert_table
 from chatcensus.evaluation import Evaluation
 from chatcensus.include import read_yaml
+from chatcensus.layer_sql import LayerSql
 from chatcensus.mapping import TableMapping
+from chatcensus.snapshot import layer_name
 from local_aws.stack import create_stack
 
 ROOT = Path(__file__).parents[1]
@@ -231,22 +233,29 @@ def export(server: Server) -> tuple[float, str]:
     if description["ExportStatus"] != "COMPLETED":
         raise SystemExit(f"the export ended {description['ExportStatus']}: {description.get('FailureMessage')}")
     export_id = description["ExportArn"].rpartition("/")[2]
-    glue, made = server.client("glue"), table(bucket)
+    glue, results = server.client("glue"), f"s3://{bucket.replace('snapshots', 'results')}/curated/"
+    made, curated = table(bucket), curated_table(results)
     upsert_table(glue, DATABASE, made)
-    upsert_partition(glue, DATABASE, made, export_id, f"s3://{bucket}/exports/AWSDynamoDB/{export_id}/data/")
+    upsert_table(glue, DATABASE, curated)
+    upsert_partition(glue, DATABASE, made, (export_id,), f"s3://{bucket}/exports/AWSDynamoDB/{export_id}/data/")
+    mapping = read_yaml(ROOT / "include/table.yaml", TableMapping)
+    layer = LayerSql(mapping, {mapping.partition_key: "S"}, is_increment=False)
+    select = render("layers/layer.sql", layer=layer).replace("?", f"'{export_id}'")
+    query(server, f"unload (\n{select}\n) to '{results}{export_id}/' with (format = 'PARQUET')")
+    upsert_partition(glue, DATABASE, curated, (export_id, layer_name(0)), f"{results}{export_id}/")
     query(server, render("views/evaluations.sql", timezone="Asia/Tokyo"))
     return seconds, export_id
 
 
 def table(bucket: str = "bucket") -> dict[str, Any]:
-    return conversation_table(read_yaml(ROOT / "include/table.yaml", TableMapping), bucket, "exports")
+    return exported_table(read_yaml(ROOT / "include/table.yaml", TableMapping), bucket, "exports")
 
 
 def summary(name: str, export_id: str) -> str:
     return render(f"summaries/{name}.sql", export_id=export_id)
 
 
-def render(name: str, **values: str) -> str:
+def render(name: str, **values: Any) -> str:
     environment = Environment(loader=FileSystemLoader(SQL), autoescape=False)  # noqa: S701  SQL, no HTML
     environment.filters["sql_string"] = sql_string
     return environment.get_template(name).render(values)

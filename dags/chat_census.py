@@ -7,6 +7,8 @@ Judges every conversation that nobody has judged yet, then refreshes the summary
 | | |
 |---|---|
 | **What a run judges** | Scheduled and manual: everything pending. A backfill: what was created inside its interval. |
+| **Judge again** | Another prompt or model re-judges nothing by itself; `reevaluate` does: docs/reevaluation.md. |
+| **Only look** | `dry_run`: counts what is due and forecasts its cost; no call, no write, no export. |
 | **Safe to rerun** | Yes. Each conversation is paid for once; repeating a finished run: 0 calls, 0 writes, 0 exports. |
 | **What it costs** | `plan` logs about the most it can be. At `max_usd` a run stops cleanly; the rest waits. |
 | **What readers see** | Checked tables of one snapshot; an older snapshot never replaces a newer one. |
@@ -21,12 +23,13 @@ Names of tables, buckets and the model are Airflow Variables (`chatcensus_…`),
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, Param, TaskGroup, TriggerRule, dag
+from airflow.sdk import CronDataIntervalTimetable, TaskGroup, TriggerRule, dag
 
 from chatcensus.aws.athena import sql_string
 from chatcensus.include import include_dir, read_yaml
 from chatcensus.operators.classify import ClassifySegmentOperator
 from chatcensus.operators.export import ExportTableOperator
+from chatcensus.operators.params import PARAMS
 from chatcensus.operators.plan import PlanSegmentsOperator
 from chatcensus.operators.publish import PublishSummariesOperator
 from chatcensus.operators.register import RegisterSnapshotOperator
@@ -48,19 +51,6 @@ SNAPSHOT_BUCKET = "{{ var.value.chatcensus_snapshot_bucket }}"
 RESULT_BUCKET = "{{ var.value.chatcensus_result_bucket }}"
 ATHENA = {"database": "{{ var.value.chatcensus_database }}", "workgroup": "{{ var.value.chatcensus_workgroup }}"}
 QUOTA = {name: f"{{{{ params.{name} }}}}" for name in ("requests_per_minute", "tokens_per_minute")}
-PARAMS = {
-    "max_usd": Param(5, type="number", minimum=0, description="Budget in USD; at it, the rest stays pending"),
-    "max_conversations": Param(0, type="integer", minimum=0, description="Ask about so many at most; 0: about all"),
-    "conversations_per_segment": Param(
-        5000, type="integer", minimum=1, maximum=100_000, description="Conversations for one mapped classify task"
-    ),
-    "in_flight": Param(64, type="integer", minimum=1, maximum=256, description="Model calls of a task at one time"),
-    "requests_per_minute": Param(
-        800, type="number", exclusiveMinimum=0, description="Requests a minute for all runs together: 80 % of the quota"
-    ),
-    "tokens_per_minute": Param(1_600_000, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"),
-    "max_rejection_percent": Param(5, type="number", minimum=0, maximum=100, description="Fail at more bad answers"),
-}
 
 
 @dag(
@@ -79,25 +69,31 @@ PARAMS = {
 def chat_census():
     plan = PlanSegmentsOperator(
         task_id="plan", table=TABLE, model=MODEL, instructions=INSTRUCTIONS, mapping=MAPPING, models=MODELS,
-        conversations_per_segment="{{ params.conversations_per_segment }}",
+        prices=INCLUDE / "prices.yaml", conversations_per_segment="{{ params.conversations_per_segment }}",
+        max_conversations="{{ params.max_conversations }}", quota=QUOTA, reevaluate="{{ params.reevaluate }}",
+        created_from="{{ params.created_from }}", created_before="{{ params.created_before }}", timezone=TIMEZONE,
     )
     classify = ClassifySegmentOperator.partial(
         task_id="classify", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
         instructions=INSTRUCTIONS, taxonomy=TAXONOMY,
         max_usd="{{ params.max_usd }}", max_conversations="{{ params.max_conversations }}",
-        in_flight="{{ params.in_flight }}", quota=QUOTA, execution_timeout=timedelta(hours=6),
+        in_flight="{{ params.in_flight }}", quota=QUOTA, reevaluate="{{ params.reevaluate }}",
+        is_dry_run="{{ params.dry_run }}", execution_timeout=timedelta(hours=6),
         max_active_tis_per_dagrun=4, map_index_template="{{ task.segment['name'] }}",
     ).expand(segment=plan.output)
     settle = SettleRunOperator(
         task_id="settle", segments=plan.output, tallies=classify.output, control_table=CONTROL_TABLE,
-        max_rejection_percent="{{ params.max_rejection_percent }}", trigger_rule=TriggerRule.ALL_DONE,
+        max_rejection_percent="{{ params.max_rejection_percent }}", is_dry_run="{{ params.dry_run }}",
+        trigger_rule=TriggerRule.ALL_DONE,
     )
     export = ExportTableOperator(
         task_id="export", dynamodb_table_name=TABLE, s3_bucket_name=SNAPSHOT_BUCKET, s3_key_prefix="exports",
-        control_table=CONTROL_TABLE,
+        control_table=CONTROL_TABLE, database=ATHENA["database"], mapping=MAPPING,
+        publish="{{ params.publish and not params.dry_run }}", full_export="{{ params.full_export }}",
     )
     register = RegisterSnapshotOperator(
-        task_id="register", snapshot=export.output, view="sql/views/evaluations.sql", mapping=MAPPING, **ATHENA
+        task_id="register", snapshot=export.output, layer="sql/layers/layer.sql", view="sql/views/evaluations.sql",
+        control_table=CONTROL_TABLE, result_bucket=RESULT_BUCKET, mapping=MAPPING, **ATHENA,
     )
     with TaskGroup("summarise") as summarise:
         written = [

@@ -34,6 +34,10 @@ class AirflowApi:
         """
         return self._ask("POST", path, body)
 
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """Change what is at *path* to what *body* says and return it. Raises: as `post`."""
+        return self._ask("PATCH", path, body)
+
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         if self._password and not self._token and path != "/auth/token":
             self._token = self.post("/auth/token", {"username": USER, "password": self._password})["access_token"]

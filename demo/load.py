@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeSerializer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from chatcensus.mapping import read_time
+from chatcensus.moment import read_iso
 from demo.airflow_home import REGION, VARIABLES
 from demo.generator import shipped_conversations
 from local_aws.stack import create_stack
@@ -42,7 +42,7 @@ class Conversation(BaseModel):
     @field_validator("created_at")
     @classmethod
     def _is_a_time(cls, text: str | None) -> str | None:
-        time = read_time(text)
+        time = read_iso(text)
         if text is not None and (time is None or not 1900 <= time.year <= 2200):
             raise PydanticCustomError(
                 "time", "must be an ISO 8601 time such as 2026-10-01T09:30:00Z, from 1900 to 2200"

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from chatcensus.answer import Reason, Reply
-from chatcensus.census import Census, Job
+from chatcensus.census import Census
 from chatcensus.conversation import Conversation
-from chatcensus.evaluation import ATTRIBUTE, Evaluation, stored_key
+from chatcensus.evaluation import ATTRIBUTE, Evaluation, stored_evaluation
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
+from chatcensus.job import Job
 from chatcensus.mapping import Stored, TableMapping
 from chatcensus.model_catalog import Model
 from chatcensus.pacing import Quota
@@ -55,6 +56,7 @@ class FakeStore:
     def __init__(self, items: list[dict[str, Any]], mapping: TableMapping = MAPPING, full: Sequence[str] = ()) -> None:
         self.mapping, self.full, self.written = mapping, full, 0
         self.hash_when_written: dict[str, str] = {}
+        self.skipped, self.released = Counter[str](), list[str]()
         self.items = {item[mapping.partition_key]: item for item in items}
         self._lock = threading.Lock()
 
@@ -70,7 +72,11 @@ class FakeStore:
                 return Outcome.DELETED
             if item.get(marker) != stored.item.get(marker):
                 return Outcome.CHANGED
-            if stored_key(item) == evaluation.key:
+            if evaluation.previous is not None:
+                is_free = item.get(ATTRIBUTE) == stored.item[ATTRIBUTE]
+            else:
+                is_free = stored_evaluation(item, evaluation.content_hash) is None
+            if not is_free:
                 return Outcome.ALREADY_EVALUATED
             item[ATTRIBUTE] = evaluation.attribute()
             self.hash_when_written[item[self.mapping.partition_key]] = self.mapping.conversation(
@@ -78,6 +84,9 @@ class FakeStore:
             ).content_hash
             self.written += 1
             return Outcome.EVALUATED
+
+    def release(self, stored: Stored) -> None:
+        self.released.append(stored.item[self.mapping.partition_key])
 
     def evaluation(self, name: str) -> dict[str, Any] | None:
         """What is stored of a conversation's judgement."""

@@ -12,6 +12,7 @@ exchange = Exchange(
 )
 
 import time  # noqa: E402  after time is scaled
+from collections import Counter  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -25,10 +26,11 @@ from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config 
 from chatcensus.aws.claims import SegmentClaim  # noqa: E402
 from chatcensus.aws.deadline import set_deadline  # noqa: E402
 from chatcensus.aws.ledger import Ledger  # noqa: E402
-from chatcensus.census import Census, Job  # noqa: E402
+from chatcensus.census import Census  # noqa: E402
 from chatcensus.evaluation import Evaluation  # noqa: E402
 from chatcensus.include import read_yaml  # noqa: E402
 from chatcensus.interval import Window  # noqa: E402
+from chatcensus.job import Job  # noqa: E402
 from chatcensus.mapping import Stored, TableMapping  # noqa: E402
 from chatcensus.model_catalog import ModelCatalog  # noqa: E402
 from chatcensus.pacing import Quota  # noqa: E402
@@ -41,6 +43,9 @@ INCLUDE = Path(__file__).parents[2] / "include"
 class FileStore:
     """The conversations of the file, one line in memory at a time; an evaluation becomes the line of an outcome."""
 
+    def __init__(self) -> None:
+        self.skipped = Counter[str]()
+
     def read(self) -> Iterator[Stored]:
         """Yield each conversation as an item of the table."""
         for record in exchange.records():
@@ -51,6 +56,9 @@ class FileStore:
         is_valid = isinstance(evaluation.verdict, Judgement)
         exchange.outcome(stored.item["conversation_id"], "valid" if is_valid else "invalid")
         return Outcome.EVALUATED
+
+    def release(self, stored: Stored) -> None:
+        """Do nothing: a file has no index."""
 
 
 def dynamodb(**config: Any) -> Any:

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     SCORE_OUT_OF_RANGE = "score_out_of_range"
     TOO_LARGE = "too_large"
     UNANSWERED = "unanswered"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from chatcensus.errors import (
     SetupError,
     Throttled,
 )
+from chatcensus.forecast import expected_usage
 from chatcensus.model_catalog import Model, OutputMode
 from chatcensus.pacing import Pacer, Ticket
 from chatcensus.pricing import Usage, cost_micro_usd
@@ -132,6 +133,10 @@ class Asker:
         if verdict is None and bill.possibly_paid:
             return self._given_up(conversation, rejected, bill)
         return verdict
+
+    def forecast_micro_usd(self, conversation: Conversation) -> int:
+        """Return about what a verdict on *conversation* would cost, if its first answer is valid."""
+        return cost_micro_usd(expected_usage(conversation, self._instruction_tokens), self._price)
 
     def _asked(
         self, conversation: Conversation, shown: Transcript, bill: Bill

@@ -7,25 +7,22 @@ Nothing here knows Airflow or AWS: store, model, ledger, clock and randomness co
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol
 
 from chatcensus.answer import Judgement, Reason
 from chatcensus.asking import Asker, Bill, Clock, Judge, Ledger
-from chatcensus.conversation import Conversation
+from chatcensus.crew import Crew, Threads
 from chatcensus.errors import NoRoom, StoreBusy
-from chatcensus.evaluation import Evaluation, evaluation_key, is_of_this_text, pseudonym
-from chatcensus.interval import Window
-from chatcensus.mapping import Stored, TableMapping
-from chatcensus.model_catalog import Model
-from chatcensus.pacing import Pacer, Quota
-from chatcensus.prompt import prompt_version
+from chatcensus.evaluation import Evaluation, evaluation_key, of_previous, pseudonym
+from chatcensus.job import Job
+from chatcensus.mapping import Stored
+from chatcensus.pacing import Pacer
+from chatcensus.selection import Found, Selection
 from chatcensus.tally import Outcome, Tally
-from chatcensus.taxonomy import Taxonomy
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +35,25 @@ HOLD_S, HOLD_PAUSE_S, HOLD_PAUSE_CAP_S = 1800.0, 0.2, 20.0
 
 
 class Store(Protocol):
-    """The conversations."""
+    """The conversations; *skipped* counts what `read` has left out, by its reason."""
 
-    def read(self) -> Iterable[Stored]:
-        """Return every item of the segment, each as it is now."""
+    skipped: Counter[str]
+
+    def read(self) -> Iterable[Stored | None]:
+        """Return every conversation of the segment, each as it is now, and None whenever that takes long."""
 
     def write(self, stored: Stored, evaluation: Evaluation) -> Outcome:
         """
         Write under the three conditions; return EVALUATED, or the outcome that says which of them was false.
 
         Errors: StoreBusy, NoRoom.
+        """
+
+    def release(self, stored: Stored) -> None:
+        """
+        Take a conversation on which nothing is to be done out of the index of what is pending, unless it has changed.
+
+        Errors: StoreBusy.
         """
 
 
@@ -58,53 +64,6 @@ class Claim(Protocol):
 
     def renew(self, most: float) -> float | None:
         """Extend both; return the share (0 to *most*; 0: wait), or None when somebody else has the segment now."""
-
-
-class Crew(Protocol):
-    """Who makes the calls: threads, or in the simulation something that a seed decides over."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None: ...
-
-    def submit(self, work: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
-        """Begin *work* beside the others."""
-
-    def first_done(self, futures: set[Future[Any]], timeout_s: float) -> set[Future[Any]]:
-        """Wait until one of *futures* is done, or for *timeout_s*, and return those that are."""
-
-
-class Threads(ThreadPoolExecutor):
-    """A crew of threads."""
-
-    def first_done(self, futures: set[Future[Any]], timeout_s: float) -> set[Future[Any]]:
-        """Wait until one of *futures* is done, or for *timeout_s*, and return those that are."""
-        return wait(futures, timeout_s, FIRST_COMPLETED).done
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one segment is judged by; everything here is the same for every conversation of the run."""
-
-    name: str
-    run_id: str
-    window: Window
-    mapping: TableMapping
-    instructions: str
-    taxonomy: Taxonomy
-    model_id: str
-    model: Model
-    quota: Quota
-    pseudonym_secret: str
-    in_flight: int
-    expected: int = 0
-
-    @cached_property
-    def prompt_version(self) -> str:
-        """The version of the instructions."""
-        return prompt_version(self.instructions)
 
 
 @dataclass(frozen=True)
@@ -135,6 +94,7 @@ class Census:
         )
         self.stop = threading.Event()
         self.tally = Tally()
+        self.selection = Selection(job, self.tally.skipped, self.clock.now)
         self._leased_until = self._renew_at = -1.0
         self._is_lost, self._most = False, 1.0
 
@@ -143,7 +103,7 @@ class Census:
         Judge every pending conversation of the segment and return the tally, which adds up.
 
         Setting `stop` ends it cleanly: nothing new is read, what is in flight is finished and written.
-        Errors: SetupError as soon as one call shows that no other can succeed.
+        Errors: SetupError as soon as one call shows that no other can succeed, or when the mapping reads nothing.
         """
         started = last_line = self.clock.monotonic()
         self._renew()
@@ -152,6 +112,7 @@ class Census:
             if self.clock.monotonic() - last_line >= PROGRESS_EVERY_S:
                 last_line = self.clock.monotonic()
                 log.info("%s", self._progress(last_line - started))
+        self.tally.skipped.update(self.store.skipped)
         self.tally.check()
         log.info("%s done", self._progress(self.clock.monotonic() - started))
         return self.tally
@@ -161,20 +122,16 @@ class Census:
         running: set[Future[_Ended]] = set()
         with self.crew as crew:
             try:
-                for stored in self.store.read():
-                    self._renew()
-                    if self._is_stopped() or self.asker.is_spent:
-                        break
-                    conversation = self.job.mapping.conversation(stored)
-                    if conversation.created_at not in self.job.window:
-                        continue
+                for found in self._found():
                     self.tally.read += 1
-                    if is_of_this_text(stored.item, conversation.content_hash):
-                        yield _Ended(Outcome.ALREADY_EVALUATED, Bill())
-                        continue
-                    while len(running) >= self.job.in_flight:
-                        yield from self._finished(crew, running)
-                    running.add(crew.submit(self._judge, stored, conversation))
+                    if not found.is_due:
+                        yield self._nothing_to_do(found)
+                    elif self.job.is_dry_run:
+                        yield self._forecast(found)
+                    else:
+                        while len(running) >= self.job.in_flight:
+                            yield from self._finished(crew, running)
+                        running.add(crew.submit(self._judge, found))
                 while running:
                     self._most = min(1.0, max(LEAST_SHARE, self.pacer.part_for(len(running), LAST_CALLS_S)))
                     yield from self._finished(crew, running)
@@ -185,6 +142,21 @@ class Census:
                     with contextlib.suppress(Exception):  # what went wrong first is what is told
                         self._renew()
                 self.asker.purse.close()
+
+    def _found(self) -> Iterator[Found]:
+        """Yield the conversations of the run until it is stopped; the claim is renewed at each one that is read."""
+        for stored in self.store.read():
+            self._renew()
+            if self._is_ended():
+                return
+            for found in self.selection.take(stored) if stored else ():
+                if self._is_ended():
+                    return
+                yield found
+        yield from self.selection.rest()
+
+    def _is_ended(self) -> bool:
+        return self._is_stopped() or self.asker.is_spent
 
     def _finished(self, crew: Crew, running: set[Future[_Ended]]) -> Iterator[_Ended]:
         done = crew.first_done(running, RENEW_EVERY_S)
@@ -210,23 +182,43 @@ class Census:
         self.pacer.share(share)
         self._leased_until, self._renew_at = now + self.claim.lease_s, now + RENEW_EVERY_S
 
-    def _judge(self, stored: Stored, conversation: Conversation) -> _Ended:
-        bill = Bill()
+    def _nothing_to_do(self, found: Found) -> _Ended:
+        if not self.job.is_dry_run:
+            self._release(found.stored)
+        return _Ended(Outcome.ALREADY_EVALUATED, Bill())
+
+    def _release(self, stored: Stored) -> None:
+        with contextlib.suppress(StoreBusy):  # it is found again by the next run
+            self.store.release(stored)
+
+    def _forecast(self, found: Found) -> _Ended:
+        self.tally.due += 1
+        if found.stored.has_room:
+            self.tally.forecast_micro_usd += self.asker.forecast_micro_usd(found.conversation)
+        return _Ended(Outcome.LEFT_PENDING, Bill())
+
+    def _judge(self, found: Found) -> _Ended:
+        bill, stored = Bill(), found.stored
         if not stored.has_room:
-            return self._without_room(conversation, bill)
-        verdict = self.asker.verdict(conversation, bill)
+            return self._without_room(found, bill)
+        verdict = Reason.UNREADABLE if found.conversation.problem else self.asker.verdict(found.conversation, bill)
         if verdict is None:
             return _Ended(Outcome.LEFT_PENDING, bill)
         try:
-            outcome = self._write(stored, self._evaluation(conversation, verdict, bill))
+            outcome = self._write(stored, self._evaluation(found, verdict, bill))
         except NoRoom:
-            return self._without_room(conversation, bill)
+            return self._without_room(found, bill)
         if outcome is Outcome.EVALUATED and isinstance(verdict, Reason):
             return _Ended(Outcome.QUARANTINED, bill, verdict)
         return _Ended(outcome, bill)
 
-    def _without_room(self, conversation: Conversation, bill: Bill) -> _Ended:
-        if self.ledger.quarantine(conversation.conversation_id, Reason.TOO_LARGE):
+    def _without_room(self, found: Found, bill: Bill) -> _Ended:
+        """Remember in the ledger that no evaluation fits; one that is there already stays."""
+        is_news = found.previous is None and self.ledger.quarantine(
+            found.conversation.conversation_id, Reason.TOO_LARGE
+        )
+        self._release(found.stored)
+        if is_news:
             return _Ended(Outcome.QUARANTINED, bill, Reason.TOO_LARGE)
         return _Ended(Outcome.ALREADY_EVALUATED, bill)
 
@@ -242,8 +234,8 @@ class Census:
                 self.clock.sleep(self.clock.uniform(0, pause_s))
                 pause_s = min(HOLD_PAUSE_CAP_S, pause_s * 2)
 
-    def _evaluation(self, conversation: Conversation, verdict: Judgement | Reason, bill: Bill) -> Evaluation:
-        job, version = self.job, self.job.prompt_version
+    def _evaluation(self, found: Found, verdict: Judgement | Reason, bill: Bill) -> Evaluation:
+        job, version, conversation = self.job, self.job.prompt_version, found.conversation
         return Evaluation(
             key=evaluation_key(conversation.content_hash, version, job.model_id),
             verdict=verdict,
@@ -260,6 +252,7 @@ class Census:
             user_pseudonym=pseudonym(conversation.user, job.pseudonym_secret) if conversation.user else None,
             run_id=job.run_id,
             evaluated_at=self.clock.now(),
+            previous=of_previous(found.previous) if found.previous else None,
         )
 
     def _count(self, ended: _Ended) -> None:

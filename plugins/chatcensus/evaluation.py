@@ -10,6 +10,8 @@ from typing import Any
 from chatcensus.answer import Judgement, Reason
 
 ATTRIBUTE = "evaluation"
+# What an evaluation keeps of the one that it replaces.
+PREVIOUS = ("outcome", "category", "inquiry_score", "reason", "prompt_version", "model", "evaluated_at")
 
 
 def evaluation_key(content_hash: str, prompt_version: str, model: str) -> str:
@@ -36,7 +38,8 @@ class Evaluation:
     A judgement, or the reason why there is none (a quarantine), with its provenance.
 
     Shape: either *judgement* or *reason* is set. *attempts*, the tokens and *cost_micro_usd* sum over all paid calls
-    for this evaluation. *model* is what was asked for, *answered_by* what says that it answered.
+    for this evaluation. *model* is what was asked for, *answered_by* what says that it answered. *previous* is what a
+    re-evaluation has found: that of the same text, with the attributes of PREVIOUS.
     """
 
     key: str
@@ -54,6 +57,7 @@ class Evaluation:
     user_pseudonym: str | None
     run_id: str
     evaluated_at: datetime
+    previous: Mapping[str, Any] | None = None
 
     def attribute(self) -> dict[str, Any]:
         """Return the evaluation as the map that DynamoDB stores."""
@@ -72,14 +76,14 @@ class Evaluation:
         return stored | {"outcome": "quarantined", "reason": str(self.verdict)}
 
 
-def stored_key(item: Mapping[str, Any]) -> str | None:
-    """Return the key of the evaluation that *item* carries, if it carries one of ours."""
+def stored_evaluation(item: Mapping[str, Any], content_hash: str) -> Mapping[str, Any] | None:
+    """Return the evaluation that *item* carries, if it carries one of the text with *content_hash*."""
     evaluation = item.get(ATTRIBUTE)
-    key = evaluation.get("key") if isinstance(evaluation, dict) else None
-    return key if isinstance(key, str) else None
+    if isinstance(evaluation, dict) and evaluation.get("content_hash") == content_hash:
+        return evaluation
+    return None
 
 
-def is_of_this_text(item: Mapping[str, Any], content_hash: str) -> bool:
-    """Return whether the evaluation that *item* carries is about the text with *content_hash*."""
-    evaluation = item.get(ATTRIBUTE)
-    return isinstance(evaluation, dict) and evaluation.get("content_hash") == content_hash
+def of_previous(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the evaluation that takes the place of *evaluation* keeps of it."""
+    return {name: evaluation[name] for name in PREVIOUS if name in evaluation}

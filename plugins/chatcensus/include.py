@@ -1,5 +1,6 @@
 """Find the `include/` folder and read its YAML files into validated models."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,18 +28,20 @@ def read_yaml(path: str | Path, model: type[ModelT]) -> ModelT:
     """
     Return the YAML file at *path* as a *model*.
 
-    Errors: SetupError that names the file and each wrong field, never the value that was there.
+    Errors: SetupError that names the file and, of each wrong field, the line and the remedy, never the value.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        return model.model_validate(content)
+        text = Path(path).read_text(encoding="utf-8")
+        return model.model_validate(yaml.safe_load(text))
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(
             f"{path}: cannot be read ({type(error).__name__}): check that the file was deployed"
         ) from error
     except ValidationError as error:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
         wrong = "; ".join(
             f"{'.'.join(map(str, part['loc'])) or 'the file'}: {part['msg']}"
+            f" (line {_line(root, part['loc'])}{_REMEDIES.get(part['type'], ': correct it')})"
             for part in error.errors(include_input=False, include_url=False)
         )
         raise SetupError(f"{path}: {wrong}") from None
@@ -46,3 +49,27 @@ def read_yaml(path: str | Path, model: type[ModelT]) -> ModelT:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
         raise SetupError(f"{path}: not YAML{place}: correct the file and deploy it again") from None
+
+
+# The refusals of our own models say what to do in their message.
+_REMEDIES = {
+    "missing": ": add it",
+    "extra_forbidden": ": correct its name or remove it",
+    "refused": "",
+    "value_error": "",
+}
+
+
+def _line(node: yaml.Node | None, place: Sequence[int | str]) -> int:
+    """Return the line of *place*, or of the innermost part of it that the file has."""
+    line = node.start_mark.line if node else 0
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == step]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            found = [(value, value) for value in node.value[step : step + 1]]
+        else:
+            break
+        for key, value in found:
+            line, node = key.start_mark.line, value
+    return line + 1

@@ -1,10 +1,11 @@
 """What a run's interval means: which conversations it judges, by when they were created."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 from chatcensus.errors import SetupError
-from chatcensus.mapping import read_time
+from chatcensus.moment import read_iso
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Window:
     @classmethod
     def from_dict(cls, texts: dict[str, str | None]) -> "Window":
         """Return the window that `as_dict` gave."""
-        start, end = read_time(texts["start"]), read_time(texts["end"])
+        start, end = read_iso(texts["start"]), read_iso(texts["end"])
         if end is None or (start is None) != (texts["start"] is None):
             raise SetupError(f"a window needs an end, and a start that is a time or nothing, this one is {texts!r}")
         return cls(start, end)
@@ -41,19 +42,54 @@ def window(
     run_after: datetime,
     data_interval_start: datetime | None = None,
     data_interval_end: datetime | None = None,
+    *,
+    created_from: str = "",
+    created_before: str = "",
+    timezone: str = "UTC",
 ) -> Window:
     """
     Return what a run judges.
 
     A backfill judges what was created inside its interval. A scheduled run judges everything pending that was created
-    before its interval's end. A manual or asset run, which may have no interval at all, judges everything pending that
-    was created before it was due.
-    Errors: SetupError for a backfill without an interval.
+    before its interval's end. Any other run, which may have no interval at all, judges everything pending that was
+    created before it was due. The Params *created_from* (inclusive) and *created_before* (exclusive) narrow that down.
+    Shape: the two are days of *timezone* as YYYY-MM-DD; empty is no limit.
+    Errors: SetupError for a backfill without an interval or with those Params, and for days that hold nothing.
     """
     if run_type == "backfill":
         if data_interval_start is None or data_interval_end is None:
             raise SetupError("this backfill run has no data interval: use `airflow backfill create` or the UI")
-        return Window(data_interval_start, data_interval_end)
-    if run_type == "scheduled" and data_interval_end is not None:
-        return Window(None, data_interval_end)
-    return Window(None, run_after)
+        if created_from or created_before:
+            raise SetupError(
+                "a backfill judges what was created in its interval: leave created_from and created_before empty, or "
+                "trigger one run with them"
+            )
+        return Window(data_interval_start.astimezone(UTC), data_interval_end.astimezone(UTC))
+    scheduled_end = data_interval_end if run_type == "scheduled" else None
+    end = (scheduled_end or run_after).astimezone(UTC)
+    start = first_instant("created_from", created_from, timezone) if created_from else None
+    if created_before:
+        end = min(end, first_instant("created_before", created_before, timezone))
+    if start is not None and start >= end:
+        raise SetupError(
+            f"this run judges what was created from {created_from} until {end.isoformat()}, which is no time at all: "
+            "created_from has to be a day before created_before, and not in the future"
+        )
+    return Window(start, end)
+
+
+def first_instant(name: str, day: str, timezone: str) -> datetime:
+    """
+    Return when *day*, the YYYY-MM-DD that was given as *name*, begins in *timezone*, in UTC.
+
+    Errors: SetupError for another text and for a day that does not exist.
+    """
+    try:
+        # Where a clock change leaves out midnight, this is the change itself; where midnight comes twice, the first.
+        begins = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(timezone)).astimezone(UTC)
+        is_day = date.fromisoformat(day).isoformat() == day  # ISO 8601 has more forms, such as 2026-W40-4
+    except (ValueError, OverflowError):
+        is_day = False
+    if not is_day:
+        raise SetupError(f"{name} is {day!r}, which is no day: write it as YYYY-MM-DD, or leave it empty for no limit")
+    return begins

@@ -1,9 +1,12 @@
-"""What a model call costs, in whole micro-USD."""
+"""What a model call and the reading of the table cost, in whole micro-USD."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from chatcensus.errors import SetupError
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,29 @@ def cost_micro_usd(usage: Usage, price: Price) -> int:
         + usage.cache_write_tokens * price.cache_write
     )
     return int(exact.to_integral_value(rounding=ROUND_CEILING))
+
+
+class ReadPrice(BaseModel):
+    """USD per million read request units of DynamoDB, in force since *since*; *source* says who says so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: str = Field(pattern=r"^\d{4}-\d\d-\d\d$")
+    usd_per_million_units: Decimal = Field(ge=0)
+    source: str
+
+
+class TablePrices(BaseModel):
+    """What the use of the table costs (`include/prices.yaml`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reads: tuple[ReadPrice, ...] = Field(min_length=1)
+
+    def read_micro_usd(self, units: int, day: date) -> int:
+        """Return what reading *units* costs on *day*. Errors: SetupError when no price was in force."""
+        in_force = [price for price in self.reads if price.since <= day.isoformat()]
+        if not in_force:
+            raise SetupError(f"reads have no price for {day}: add one to include/prices.yaml")
+        price = max(in_force, key=lambda price: price.since)
+        return int((units * price.usd_per_million_units).to_integral_value(rounding=ROUND_CEILING))

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from chatcensus.errors import SnapshotIncomplete
+from chatcensus.snapshot import layer_name
 from chatcensus.summaries import Value
 from chatcensus.taxonomy import Taxonomy
 
@@ -20,22 +21,43 @@ _COVERS = {
     "usage_by_user": ("evaluated", "quarantined"),
     "model_cost": ("evaluated", "quarantined"),
     "evaluation_quality": OUTCOMES,
+    "evaluation_changes": ("judged_again",),
 }
 
 
-def totals(counted: Mapping[str, int], item_count: int) -> dict[str, int]:
+def check_layers(layers: Mapping[str, Mapping[str, int]], item_counts: Sequence[int]) -> int | None:
     """
-    Return conversations per outcome and in all, from the counts that Athena gives for a snapshot of *item_count* items.
+    Return how many conversations the snapshot has, None where increments leave only Athena to tell.
 
-    Errors: SnapshotIncomplete with both numbers when rows and items differ.
+    Shape: *layers* is how many items of each kind Athena finds in each layer; *item_counts* is what the manifests say.
+    Errors: SnapshotIncomplete, naming the layer, when rows and items differ.
+    """
+    for index, items in enumerate(item_counts):
+        found = layers.get(layer_name(index), {})
+        if sum(found.values()) != items:
+            raise SnapshotIncomplete(
+                f"the manifest of layer {layer_name(index)} says {items} items, Athena counts {dict(found)}: "
+                f"nothing is published; start a run with full_export"
+            )
+    if unknown := set(layers) - {layer_name(index) for index in range(len(item_counts))}:
+        raise SnapshotIncomplete(f"the snapshot has layers that it should not have: {sorted(unknown)}")
+    return layers.get(layer_name(0), {}).get("conversation", 0) if len(item_counts) == 1 else None
+
+
+def totals(counted: Mapping[str, int], conversations: int | None) -> dict[str, int]:
+    """
+    Return conversations per outcome and in all, from the counts that Athena gives for a snapshot.
+
+    Errors: SnapshotIncomplete with both numbers when these are not the *conversations* that its layer has.
     """
     found = {outcome: counted.get(outcome, 0) for outcome in OUTCOMES}
-    if sum(counted.values()) != item_count or sum(found.values()) != item_count:
+    expected = sum(counted.values()) if conversations is None else conversations
+    if sum(counted.values()) != expected or sum(found.values()) != expected:
         raise SnapshotIncomplete(
-            f"the manifest says {item_count} items, Athena counts {dict(counted)}: nothing is published; "
+            f"the snapshot has {expected} conversations, the view counts {dict(counted)}: nothing is published; "
             f"clear the export task to take another snapshot"
         )
-    return {"conversations": item_count, **found}
+    return {"conversations": expected, **found}
 
 
 def check_tables(tables: Tables, expected: Mapping[str, int]) -> None:
@@ -65,7 +87,7 @@ def report(
         "generated_at": now.isoformat(timespec="seconds"),
         "export_id": snapshot["export_id"],
         "export_time": snapshot["export_time"],
-        "item_count": snapshot["item_count"],
+        "item_count": counted["conversations"],
         "timezone": timezone,
         "answered_by": sorted({str(row["answered_by"]) for row in tables["model_cost"]}),
         "totals": dict(counted),

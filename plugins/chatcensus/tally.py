@@ -20,7 +20,11 @@ class Outcome(StrEnum):
     LEFT_PENDING = "left_pending"
 
 
-_SUMS = ("read", "calls", "possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd")
+_COUNTS = ("outcomes", "reasons", "skipped")
+_SUMS = (
+    *("read", "calls", "possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"),
+    *("due", "forecast_micro_usd"),
+)
 
 
 @dataclass
@@ -28,18 +32,23 @@ class Tally:
     """
     Counts per outcome and reason, with what was paid.
 
+    Shape: *skipped* says of what was no work of the run, and is not in *read*, why; *due* and *forecast_micro_usd* are
+    of a dry run only.
     Units: *cost_micro_usd* in micro-USD; *calls* counts paid calls, *possibly_paid* requests whose reply was lost.
     """
 
     read: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     possibly_paid: int = 0
     throttled: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cost_micro_usd: int = 0
+    due: int = 0
+    forecast_micro_usd: int = 0
 
     @property
     def written(self) -> int:
@@ -57,19 +66,18 @@ class Tally:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the tally as plain counts, for an XCom or the ledger (under 1 KB)."""
-        return {
-            "outcomes": {str(key): count for key, count in sorted(self.outcomes.items()) if count},
-            "reasons": {str(key): count for key, count in sorted(self.reasons.items()) if count},
-            **{name: getattr(self, name) for name in _SUMS},
+        counts = {
+            name: {str(key): count for key, count in sorted(getattr(self, name).items()) if count} for name in _COUNTS
         }
+        return {**counts, **{name: getattr(self, name) for name in _SUMS}}
 
     @classmethod
     def total(cls, tallies: Iterable[Mapping[str, Any]]) -> "Tally":
         """Return the sum of *tallies*, each as `as_dict` gives it."""
         total = cls()
         for tally in tallies:
-            total.outcomes.update({key: int(count) for key, count in tally["outcomes"].items()})
-            total.reasons.update({key: int(count) for key, count in tally["reasons"].items()})
+            for name in _COUNTS:
+                getattr(total, name).update({key: int(count) for key, count in tally[name].items()})
             for name in _SUMS:
                 setattr(total, name, getattr(total, name) + int(tally[name]))
         return total

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from chatcensus.aws.athena import Athena, sql_string
-from chatcensus.aws.catalog import conversation_table, upsert_partition, upsert_table
+from chatcensus.aws.catalog import exported_table, upsert_partition, upsert_table
 from chatcensus.errors import SetupError, SnapshotIncomplete
 from chatcensus.mapping import TableMapping
 
@@ -143,13 +143,13 @@ def test_what_a_snapshot_holds_can_be_asked_for(local_aws, athena):
         TableArn=arn, S3Bucket=BUCKET, S3Prefix="exports", ExportFormat="ION"
     )["ExportDescription"]
     local_aws.wait_for_exports()
-    table, export_id = conversation_table(mapping, BUCKET, "exports"), export["ExportArn"].rsplit("/", 1)[-1]
+    table, export_id = exported_table(mapping, BUCKET, "exports"), export["ExportArn"].rsplit("/", 1)[-1]
     upsert_table(glue, DATABASE, table)
-    upsert_partition(glue, DATABASE, table, export_id, f"s3://{BUCKET}/exports/AWSDynamoDB/{export_id}/data/")
+    upsert_partition(glue, DATABASE, table, (export_id,), f"s3://{BUCKET}/exports/AWSDynamoDB/{export_id}/data/")
 
     rows = athena.rows(
-        "select conversation_id, created_at, evaluation_inquiry_score as score from conversations_ion"  # noqa: S608 - quoted by what is tested
-        f" where export_id = {sql_string(export_id)} order by conversation_id"
+        "select partition_key as conversation_id, created_at, evaluation_inquiry_score as score from conversations_ion"  # noqa: S608 - quoted by what is tested
+        f" where export_id = {sql_string(export_id)} order by partition_key"
     )
 
     assert rows == [

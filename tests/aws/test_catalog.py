@@ -9,21 +9,21 @@ import pytest
 
 from chatcensus.answer import Judgement, Reason
 from chatcensus.aws.catalog import (
-    CONVERSATIONS,
-    conversation_table,
-    evaluation_types,
+    curated_table,
+    exported_table,
     parquet_table,
     upsert_partition,
     upsert_table,
 )
-from chatcensus.evaluation import Evaluation
+from chatcensus.evaluation import PREVIOUS, Evaluation
 from chatcensus.include import read_yaml
+from chatcensus.layer_sql import CURATED_COLUMNS, EXPORTED_ITEMS, evaluation_types
 from chatcensus.mapping import CreatedAt, TableMapping
 
 DATABASE, BUCKET = "chatcensus", "chatcensus-snapshots-123456789012-ap-northeast-1"
 INCLUDE = Path(__file__).parents[2] / "include"
 MAPPING = read_yaml(INCLUDE / "table.yaml", TableMapping)
-TABLE = conversation_table(MAPPING, BUCKET, "exports")
+TABLE = exported_table(MAPPING, BUCKET, "exports")
 EVALUATION = Evaluation(
     key="k",
     verdict=Judgement("coding", 3),
@@ -59,15 +59,15 @@ def _extractors(table):
     return {name.split(".")[1]: path for name, path in parameters.items()}
 
 
-def _found(glue, name=CONVERSATIONS):
+def _found(glue, name=EXPORTED_ITEMS):
     return glue.get_table(DatabaseName=DATABASE, Name=name)["Table"]
 
 
-def _versions(glue, name=CONVERSATIONS):
+def _versions(glue, name=EXPORTED_ITEMS):
     return len(glue.get_table_versions(DatabaseName=DATABASE, TableName=name)["TableVersions"])
 
 
-def _partitions(glue, name=CONVERSATIONS):
+def _partitions(glue, name=EXPORTED_ITEMS):
     found = glue.get_partitions(DatabaseName=DATABASE, TableName=name)["Partitions"]
     return {partition["Values"][0]: partition["StorageDescriptor"] for partition in found}
 
@@ -78,7 +78,15 @@ def _partitions(glue, name=CONVERSATIONS):
 def test_there_is_one_column_for_each_attribute_of_an_evaluation_and_no_other():
     columns = {name.removeprefix("evaluation_") for name in _columns(TABLE) if name.startswith("evaluation_")}
 
-    assert columns == set(STORED) == set(evaluation_types())
+    assert columns == set(STORED) | {f"previous_{name}" for name in PREVIOUS}
+    assert set(evaluation_types()) == set(STORED)
+
+
+def test_the_curated_table_has_the_layer_as_its_second_key():
+    table = curated_table(f"s3://{BUCKET}/curated/")
+
+    assert [key["Name"] for key in table["PartitionKeys"]] == ["export_id", "layer"]
+    assert list(_columns(table)) == list(CURATED_COLUMNS)
 
 
 def test_each_attribute_has_the_type_that_reads_it_back():
@@ -99,7 +107,7 @@ def test_every_column_has_its_path_and_a_name_that_athena_takes():
 
     assert list(extractors) == list(_columns(TABLE))
     assert all(re.fullmatch(r"[a-z_][a-z0-9_]*", name) for name in extractors)
-    assert extractors["conversation_id"] == "(Item conversation_id)"
+    assert extractors["partition_key"] == "(Item conversation_id)"
     assert extractors["evaluation_inquiry_score"] == "(Item evaluation inquiry_score)"
 
 
@@ -122,15 +130,13 @@ def test_every_column_has_its_path_and_a_name_that_athena_takes():
     ],
 )
 def test_an_odd_attribute_name_is_a_quoted_symbol(attribute, step):
-    table = conversation_table(
-        MAPPING.model_copy(update={"created_at": CreatedAt(attribute=attribute)}), BUCKET, "exports"
-    )
+    table = exported_table(MAPPING.model_copy(update={"created_at": CreatedAt(attribute=attribute)}), BUCKET, "exports")
 
     assert _extractors(table)["created_at"] == f"(Item {step})"
 
 
 def test_a_table_without_times_or_languages_has_the_columns_all_the_same():
-    table = conversation_table(MAPPING.model_copy(update={"created_at": None, "language": None}), BUCKET, "exports")
+    table = exported_table(MAPPING.model_copy(update={"created_at": None, "language": None}), BUCKET, "exports")
 
     assert _columns(table) == _columns(TABLE)
     assert _extractors(table)["created_at"] == _extractors(table)["language"] == "(Item no_such_attribute)"
@@ -163,9 +169,9 @@ def test_the_same_table_again_makes_no_new_version(glue):
 @pytest.mark.parametrize(
     "changed",
     [
-        pytest.param(conversation_table(MAPPING, BUCKET, "elsewhere"), id="location"),
+        pytest.param(exported_table(MAPPING, BUCKET, "elsewhere"), id="location"),
         pytest.param(
-            conversation_table(
+            exported_table(
                 MAPPING.model_copy(update={"created_at": CreatedAt(attribute="started")}), BUCKET, "exports"
             ),
             id="mapping",
@@ -198,7 +204,7 @@ def test_a_column_more_is_an_update(glue):
 
 def test_a_table_that_another_changed_meanwhile_is_not_overwritten(glue):
     upsert_table(glue, DATABASE, TABLE)
-    elsewhere = conversation_table(MAPPING, BUCKET, "elsewhere")
+    elsewhere = exported_table(MAPPING, BUCKET, "elsewhere")
 
     def change_first(**_):
         glue.meta.events.unregister("provide-client-params.glue.UpdateTable", change_first)
@@ -222,8 +228,8 @@ def test_a_missing_database_is_an_error(glue):
 def test_a_partition_is_a_snapshot_at_its_own_location(glue):
     upsert_table(glue, DATABASE, TABLE)
 
-    upsert_partition(glue, DATABASE, TABLE, "01-a", f"s3://{BUCKET}/exports/AWSDynamoDB/01-a/data/")
-    upsert_partition(glue, DATABASE, TABLE, "02-b", f"s3://{BUCKET}/exports/AWSDynamoDB/02-b/data/")
+    upsert_partition(glue, DATABASE, TABLE, ("01-a",), f"s3://{BUCKET}/exports/AWSDynamoDB/01-a/data/")
+    upsert_partition(glue, DATABASE, TABLE, ("02-b",), f"s3://{BUCKET}/exports/AWSDynamoDB/02-b/data/")
 
     partitions = _partitions(glue)
     assert {name: found["Location"].split("/")[-3] for name, found in partitions.items()} == {
@@ -238,27 +244,27 @@ def test_a_partition_can_be_moved_and_repeated(glue):
     upsert_table(glue, DATABASE, TABLE)
 
     for place in ("first", "second", "second"):
-        upsert_partition(glue, DATABASE, TABLE, "01-a", f"s3://{BUCKET}/{place}/")
+        upsert_partition(glue, DATABASE, TABLE, ("01-a",), f"s3://{BUCKET}/{place}/")
 
     assert {name: found["Location"] for name, found in _partitions(glue).items()} == {"01-a": f"s3://{BUCKET}/second/"}
 
 
 def test_a_moved_partition_gets_the_columns_of_the_table_as_it_is_now(glue):
     upsert_table(glue, DATABASE, TABLE)
-    upsert_partition(glue, DATABASE, TABLE, "01-a", f"s3://{BUCKET}/a/")
-    changed = conversation_table(
+    upsert_partition(glue, DATABASE, TABLE, ("01-a",), f"s3://{BUCKET}/a/")
+    changed = exported_table(
         MAPPING.model_copy(update={"created_at": CreatedAt(attribute="started")}), BUCKET, "exports"
     )
 
     upsert_table(glue, DATABASE, changed)
-    upsert_partition(glue, DATABASE, changed, "01-a", f"s3://{BUCKET}/a/")
+    upsert_partition(glue, DATABASE, changed, ("01-a",), f"s3://{BUCKET}/a/")
 
     assert _partitions(glue)["01-a"]["SerdeInfo"] == changed["StorageDescriptor"]["SerdeInfo"]
 
 
 def test_a_partition_of_a_missing_table_is_an_error(glue):
     with pytest.raises(glue.exceptions.EntityNotFoundException):
-        upsert_partition(glue, DATABASE, TABLE, "01-a", f"s3://{BUCKET}/a/")
+        upsert_partition(glue, DATABASE, TABLE, ("01-a",), f"s3://{BUCKET}/a/")
 
 
 # Summary tables

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatcensus.aws.claims import LEASE_S, SHARE_AGE_S, SKEW_S, WHOLE, SegmentClaim, fair_share
+from chatcensus.aws.claims import LEASE_S, SHARE_AGE_S, SKEW_S, WHOLE, SegmentClaim, fair_share, may_overlap
 from chatcensus.errors import SetupError
 
 TABLE = "chatcensus-control"
@@ -114,6 +114,35 @@ def test_a_run_that_splits_the_table_differently_waits_too(dynamodb, wall):
     second.take(sleep)
 
     assert len(slept) == 2
+    assert second.renew() is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "may"),
+    [
+        pytest.param("1/4", "2/4", False, id="two parts of one scan"),
+        pytest.param("1/4", "1/3", True, id="two scans"),
+        pytest.param("1/4", "0::/pending/ab", True, id="a scan and an index"),
+        pytest.param("0::/pending/ab", "1::/pending/ab", False, id="two parts of one index"),
+        pytest.param("0::/pending/ab", "0::/pending/cd", True, id="an index that was cut again"),
+        pytest.param(
+            "0:2026-11-01:2026-11-02/by-day/ab", "0:2026-11-02:2026-11-03/by-day/cd", True, id="a day in common"
+        ),
+        pytest.param("0:2026-11-01:2026-11-02/by-day/ab", "0:2026-11-03:2026-11-03/by-day/cd", False, id="other days"),
+        pytest.param("0:2026-11-01:2026-11-02/by-day/ab", "0:2026-11-03:2026-11-03/other/cd", True, id="two indexes"),
+        pytest.param("0:2026-11-01:2026-11-01/by-day/ab", "1/4", True, id="a day and a scan"),
+    ],
+)
+def test_two_tasks_exclude_each_other_unless_they_cannot_meet(one, other, may):
+    assert may_overlap(one, other) is may
+    assert may_overlap(other, one) is may
+
+
+def test_backfills_of_two_days_work_at_the_same_time(dynamodb, wall):
+    first = _taken(dynamodb, wall, segment="0:2026-11-01:2026-11-01/by-day/ab")
+    second = _taken(dynamodb, wall, "run-2/0", segment="0:2026-11-02:2026-11-02/by-day/cd")
+
+    assert first.renew() is not None
     assert second.renew() is not None
 
 

@@ -13,10 +13,12 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.aws.conversation_store import MAX_ITEM_BYTES, ROOM_BYTES, ConversationStore, item_bytes
+from chatcensus.aws.conversation_store import ConversationStore
+from chatcensus.aws.item_size import MAX_ITEM_BYTES, ROOM_BYTES, item_bytes
 from chatcensus.errors import StoreBusy
-from chatcensus.evaluation import Evaluation
+from chatcensus.evaluation import Evaluation, of_previous
 from chatcensus.mapping import Stored, TableMapping
+from chatcensus.partition import PendingIndex, ScanPart
 from chatcensus.tally import Outcome
 from tests.aws.lost_replies import losing_the_first_reply
 
@@ -92,8 +94,12 @@ def _serialized(evaluation):
 
 
 def _one(store):
-    [stored] = store.read()
+    [stored] = _read(store)
     return stored
+
+
+def _read(store):
+    return [stored for stored in store.read() if stored]
 
 
 # Reading
@@ -105,8 +111,11 @@ def test_the_segments_together_read_every_item_once_over_many_pages(dynamodb, se
     for key in keys:
         _put(dynamodb, key, padding={"S": "x" * 60_000})  # 3 MB: pages end at 1 MB
 
-    stores = [ConversationStore(dynamodb, TABLE, MAPPING, number, segments) for number in range(segments)]
-    read = [stored.item["conversation_id"] for store in stores for stored in store.read()]
+    stores = [
+        ConversationStore(dynamodb, TABLE, MAPPING, ScanPart(segment=number, segments=segments))
+        for number in range(segments)
+    ]
+    read = [stored.item["conversation_id"] for store in stores for stored in _read(store)]
 
     assert sorted(read) == keys
 
@@ -120,7 +129,7 @@ def test_every_page_is_read_consistently(dynamodb):
         requests.append(params)
 
     dynamodb.meta.events.register("provide-client-params.dynamodb.Scan", note)
-    list(ConversationStore(dynamodb, TABLE, MAPPING, 0, 2).read())
+    list(ConversationStore(dynamodb, TABLE, MAPPING, ScanPart(segment=0, segments=2)).read())
     dynamodb.meta.events.unregister("provide-client-params.dynamodb.Scan", note)
 
     assert len(requests) > 1
@@ -136,14 +145,14 @@ def test_an_item_is_read_as_it_is_when_its_page_is_asked_for(dynamodb, store):
 
     for number in range(20):
         _put(dynamodb, f"c{number:02}", language={"S": "ja"})
-    later = [stored.item for stored in reading]
+    later = [stored.item for stored in reading if stored]
 
     assert len(seen | {item["conversation_id"] for item in later}) == 20
     assert any(item.get("language") == "ja" for item in later)
 
 
 def test_an_empty_table_has_nothing_to_read(store):
-    assert list(store.read()) == []
+    assert _read(store) == []
 
 
 def test_an_item_of_every_type_can_be_read(dynamodb, store):
@@ -217,7 +226,7 @@ def test_only_the_item_with_both_keys_is_written(local_aws):
         client.put_item(TableName="sorted", Item={"pk": {"S": "a"}, "n": {"N": number}, "turns": TURNS})
     mapping = MAPPING.model_copy(update={"partition_key": "pk", "sort_key": "n"})
     store = ConversationStore(client, "sorted", mapping)
-    [second] = [stored for stored in store.read() if stored.item["n"] == 2]
+    [second] = [stored for stored in _read(store) if stored.item["n"] == 2]
 
     outcome = store.write(second, EVALUATION)
 
@@ -304,10 +313,10 @@ def test_who_was_first_with_a_key_stays(dynamodb, store):
 @pytest.mark.parametrize(
     "earlier",
     [
-        pytest.param(_serialized(replace(EVALUATION, key="e" * 32)), id="of another prompt or model"),
+        pytest.param(_serialized(replace(EVALUATION, content_hash="e" * 32)), id="of another text"),
         pytest.param({"M": {}}, id="an empty map"),
-        pytest.param({"M": {"key": {"N": "1"}}}, id="a key of another type"),
-        pytest.param({"S": EVALUATION.key}, id="a text"),
+        pytest.param({"M": {"content_hash": {"N": "1"}}}, id="a hash of another type"),
+        pytest.param({"S": EVALUATION.content_hash}, id="a text"),
         pytest.param({"NULL": True}, id="null"),
         pytest.param({"L": []}, id="a list"),
     ],
@@ -355,6 +364,182 @@ def test_of_sixteen_writers_at_once_one_wins_and_the_others_learn_it(dynamodb, s
     assert sorted(outcomes) == [Outcome.ALREADY_EVALUATED] * 15 + [Outcome.EVALUATED]
     winner = outcomes.index(Outcome.EVALUATED)
     assert _stored_evaluation(dynamodb)["M"]["run_id"] == {"S": f"run {winner}"}
+
+
+# Re-evaluation
+
+ANEW = replace(
+    EVALUATION,
+    key="9" * 32,
+    prompt_version="c" * 12,
+    verdict=Judgement("writing", 5),
+    run_id="manual__2",
+    previous=of_previous(EVALUATION.attribute()),
+)
+
+
+def test_a_reevaluation_replaces_what_it_has_read_and_keeps_what_it_was(dynamodb, store):
+    _put(dynamodb, evaluation=_serialized(EVALUATION))
+
+    outcome = store.write(_one(store), ANEW)
+
+    assert outcome is Outcome.EVALUATED
+    assert _stored_evaluation(dynamodb) == _serialized(ANEW)
+    assert _stored_evaluation(dynamodb)["M"]["previous"]["M"]["category"] == {"S": "coding"}
+
+
+def test_a_quarantine_is_replaced_under_the_same_key(dynamodb, store):
+    refused = replace(EVALUATION, verdict=Reason.REFUSED)
+    _put(dynamodb, evaluation=_serialized(refused))
+    judged = replace(EVALUATION, run_id="manual__2", previous=of_previous(refused.attribute()))
+
+    assert store.write(_one(store), judged) is Outcome.EVALUATED
+    assert _stored_evaluation(dynamodb) == _serialized(judged)
+
+
+@pytest.mark.parametrize("now", [replace(EVALUATION, run_id="manual__3"), ANEW], ids=["another", "this very one"])
+def test_a_reevaluation_leaves_what_it_has_not_read(dynamodb, store, now):
+    _put(dynamodb, evaluation=_serialized(EVALUATION))
+    stored = _one(store)
+    _put(dynamodb, evaluation=_serialized(now))
+
+    outcome = store.write(stored, ANEW)
+
+    assert outcome is (Outcome.EVALUATED if now is ANEW else Outcome.ALREADY_EVALUATED)
+    assert _stored_evaluation(dynamodb) == _serialized(now)
+
+
+def test_a_first_evaluation_that_comes_late_never_replaces_a_reevaluation(dynamodb, store):
+    _put(dynamodb)
+    frozen = _one(store)
+    _put(dynamodb, evaluation=_serialized(ANEW))
+
+    assert store.write(frozen, EVALUATION) is Outcome.ALREADY_EVALUATED
+    assert _stored_evaluation(dynamodb) == _serialized(ANEW)
+
+
+# The index of what is pending
+
+PENDING = MAPPING.model_copy(
+    update={"partition": PendingIndex(strategy="pending-index", index="pending", attribute="is_pending", values=("1",))}
+)
+
+
+def test_the_write_takes_the_conversation_out_of_the_index_of_what_is_pending(dynamodb):
+    _put(dynamodb, is_pending={"S": "1"}, title={"S": "t"})
+    stored = _one(ConversationStore(dynamodb, TABLE, MAPPING))
+
+    outcome = ConversationStore(dynamodb, TABLE, PENDING).write(stored, EVALUATION)
+
+    assert outcome is Outcome.EVALUATED
+    assert _get(dynamodb).keys() == {"conversation_id", "turns", "title", "evaluation"}
+
+
+def test_what_went_on_meanwhile_stays_in_the_index_of_what_is_pending(dynamodb):
+    _put(dynamodb, is_pending={"S": "1"})
+    stored, store = _one(ConversationStore(dynamodb, TABLE, MAPPING)), ConversationStore(dynamodb, TABLE, PENDING)
+    _put(dynamodb, is_pending={"S": "1"}, turns=LONGER)
+
+    assert store.write(stored, EVALUATION) is Outcome.CHANGED
+    store.release(stored)
+
+    assert _get(dynamodb)["is_pending"] == {"S": "1"}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "attributes", "left"),
+    [
+        pytest.param(PENDING, {"is_pending": {"S": "1"}}, {"evaluation"}, id="taken out"),
+        pytest.param(PENDING, {}, {"evaluation"}, id="not in it"),
+        pytest.param(MAPPING, {"is_pending": {"S": "1"}}, {"evaluation", "is_pending"}, id="no such index"),
+    ],
+)
+def test_what_needs_nothing_is_taken_out_of_the_index_and_nothing_else_changes(dynamodb, mapping, attributes, left):
+    _put(dynamodb, evaluation=_serialized(EVALUATION), **attributes)
+    stored = _one(ConversationStore(dynamodb, TABLE, MAPPING))
+
+    ConversationStore(dynamodb, TABLE, mapping).release(stored)
+
+    assert _get(dynamodb).keys() == {"conversation_id", "turns"} | left
+
+
+def test_a_deleted_conversation_is_not_brought_back_to_be_taken_out_of_an_index(dynamodb):
+    _put(dynamodb, is_pending={"S": "1"})
+    stored = _one(ConversationStore(dynamodb, TABLE, MAPPING))
+    dynamodb.delete_item(TableName=TABLE, Key={"conversation_id": {"S": "c1"}})
+
+    ConversationStore(dynamodb, TABLE, PENDING).release(stored)
+
+    assert _get(dynamodb) is None
+
+
+# One item is a message
+
+MESSAGES = TableMapping(
+    partition_key="conversation_id", sort_key="n", one_item_is="message", role="role", text="content"
+)
+
+
+@pytest.fixture
+def messages(local_aws):
+    client = local_aws.client("dynamodb")
+    client.create_table(
+        TableName="messages",
+        KeySchema=[
+            {"AttributeName": "conversation_id", "KeyType": "HASH"},
+            {"AttributeName": "n", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "conversation_id", "AttributeType": "S"},
+            {"AttributeName": "n", "AttributeType": "N"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for number in range(3):
+        _say(client, number)
+    return client
+
+
+def _say(client, number, text=CANARY):
+    message = {"role": {"S": "assistant" if number % 2 else "user"}, "content": {"S": text}}
+    client.put_item(TableName="messages", Item={"conversation_id": {"S": "c1"}, "n": {"N": str(number)}, **message})
+
+
+def _unsay(client, number):
+    client.delete_item(TableName="messages", Key={"conversation_id": {"S": "c1"}, "n": {"N": str(number)}})
+
+
+def _carriers(client):
+    items = client.scan(TableName="messages", ConsistentRead=True)["Items"]
+    return [item["n"]["N"] for item in items if "evaluation" in item]
+
+
+def test_the_evaluation_of_messages_is_on_the_first_of_them(messages):
+    store = ConversationStore(messages, "messages", MESSAGES)
+
+    assert store.write(_one(store), EVALUATION) is Outcome.EVALUATED
+    assert _carriers(messages) == ["0"]
+    assert store.write(_one(store), replace(EVALUATION, run_id="manual__2")) is Outcome.ALREADY_EVALUATED
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome"),
+    [
+        pytest.param(lambda client: _say(client, 3), Outcome.CHANGED, id="another message"),
+        pytest.param(lambda client: _say(client, -1), Outcome.CHANGED, id="one before the first"),
+        pytest.param(lambda client: _say(client, 1, "other words"), Outcome.CHANGED, id="another text in the middle"),
+        pytest.param(lambda client: _say(client, 0, "other words"), Outcome.CHANGED, id="another first text"),
+        pytest.param(lambda client: _unsay(client, 2), Outcome.CHANGED, id="the last is gone"),
+        pytest.param(lambda client: [_unsay(client, n) for n in range(3)], Outcome.DELETED, id="all are gone"),
+    ],
+)
+def test_messages_that_went_on_are_not_given_the_old_judgement(messages, event, outcome):
+    store = ConversationStore(messages, "messages", MESSAGES)
+    stored = _one(store)
+    event(messages)
+
+    assert store.write(stored, EVALUATION) is outcome
+    assert _carriers(messages) == []
 
 
 # Conversation text stays where it is
@@ -427,7 +612,7 @@ def test_an_item_near_the_limit_takes_an_evaluation(dynamodb, store):
 def _read_back(dynamodb, item):
     """Read an item that only the real service could hold: moto's limit is 405,000 bytes, DynamoDB's 409,600."""
     with Stubber(dynamodb) as stubber:
-        stubber.add_response("scan", {"Items": [item]})
+        stubber.add_response("scan", {"Items": [item], "Count": 1, "ScannedCount": 1})
         return _one(ConversationStore(dynamodb, TABLE, MAPPING))
 
 
@@ -457,6 +642,7 @@ def test_the_widest_evaluation_fits_in_the_room_kept_for_it():
         run_id="改" * 250,  # Airflow's longest
         evaluated_at=datetime(2026, 11, 22, 3, 4, 5, 999_999, tzinfo=UTC),
     )
+    widest = replace(widest, previous=of_previous(widest.attribute()))
 
     assert item_bytes({"evaluation": _serialized(widest)}) <= ROOM_BYTES
 

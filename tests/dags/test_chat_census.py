@@ -15,6 +15,7 @@ from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk import TriggerRule
 from airflow.serialization.serialized_objects import DagSerialization
 
+from chatcensus.commands.reevaluate import rendered_instructions
 from chatcensus.include import include_dir, read_yaml
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.retries import RETRY_POLICY
@@ -34,13 +35,27 @@ TABLES = sorted(path.stem for path in (INCLUDE / "sql/summaries").glob("*.sql"))
 TASKS = ["plan", "classify", "settle", "export", "register", *(f"summarise.{table}" for table in TABLES), "publish"]
 SEGMENT = {
     "name": "segment 1/1 (7)",
-    "segment": 0,
-    "segments": 1,
     "expected": 7,
     "window": {"start": None, "end": "2026-11-22T00:00:00+00:00"},
+    "part": "0",
+    "split": "1",
+    "read": {"strategy": "scan", "segment": 0, "segments": 1},
 }
 TALLY = {"outcomes": {"evaluated": 7}}
-SNAPSHOT = {"export_id": "01604474914028-a1b2c3d4", "bucket": "b", "item_count": 7}
+EXPORT = {
+    "export_id": "01604474914028-a1b2c3d4",
+    "export_arn": "arn:aws:dynamodb:ap-northeast-1:123456789012:table/t/export/01604474914028-a1b2c3d4",
+    "export_time": "2026-11-22T12:00:00+00:00",
+    "bucket": "b",
+    "data_prefix": "exports/AWSDynamoDB/01604474914028-a1b2c3d4/data/",
+    "item_count": 7,
+}
+SNAPSHOT = {
+    "export_id": EXPORT["export_id"],
+    "export_time": EXPORT["export_time"],
+    "key_types": {"conversation_id": "S"},
+    "layers": [EXPORT],
+}
 RETURNED: dict[str, Any] = {
     "plan": [SEGMENT],
     "classify": [TALLY],
@@ -143,7 +158,7 @@ def test_a_run_without_any_choice_works_on_real_data(dag):
 
 @pytest.mark.skipif(not OPERATIONS.exists(), reason="docs/operations.md is not written yet")
 def test_every_param_is_in_the_manual_of_operations_with_its_default(dag):
-    told = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", OPERATIONS.read_text(), re.MULTILINE))
+    told = dict(re.findall(r"^\| `(\w+)` \| (\S*) ?\|", OPERATIONS.read_text(), re.MULTILINE))
 
     assert told == {name: str(value) for name, value in dag.params.dump().items()}
 
@@ -337,6 +352,12 @@ def test_the_prompt_has_one_version_whatever_run_renders_it(dag):
 
     assert len({prompt_version(text) for text in instructions}) == 1
     assert re.fullmatch(r"[0-9a-f]{12}", prompt_version(instructions[0]))
+
+
+def test_the_command_reevaluate_renders_the_very_prompt_of_the_dag(dag):
+    taxonomy = read_yaml(INCLUDE / "prompts/taxonomy.yaml", Taxonomy)
+
+    assert rendered_instructions(INCLUDE, taxonomy) == _rendered(dag, "classify")["instructions"]
 
 
 def test_the_ui_shows_all_of_the_prompt(dag):

@@ -3,30 +3,29 @@
 import json
 import traceback
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chatcensus import errors
 from chatcensus.aws.bedrock import client_config
 from chatcensus.aws.ledger import Ledger
 from chatcensus.errors import ChatCensusError, ModelBusy, SetupError, SnapshotIncomplete, StoreBusy
-from chatcensus.include import read_yaml
 from chatcensus.interval import Window
-from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
 from chatcensus.operators.classify import ClassifySegmentOperator
 from chatcensus.operators.export import ExportTableOperator
-from chatcensus.operators.plan import MAX_SEGMENTS, PlanSegmentsOperator, forecast, split
+from chatcensus.operators.plan import PlanSegmentsOperator
 from chatcensus.operators.retries import RETRY_POLICY
 from chatcensus.operators.settle import SettleRunOperator, check_run
 from chatcensus.operators.summarise import SummariseTableOperator
+from chatcensus.partition import scan_segments
 from chatcensus.tally import Tally
 
 INCLUDE = Path(__file__).parents[2] / "include"
@@ -83,69 +82,7 @@ def _put(dynamodb, count, text="Pythonのコードを直してください"):
         )
 
 
-# plan: segments
-
-
-@pytest.mark.parametrize(
-    ("conversations", "per_segment", "segments", "expected"),
-    [
-        (0, 5000, 1, 0),
-        (1, 5000, 1, 1),
-        (5000, 5000, 1, 5000),
-        (5001, 5000, 2, 2501),
-        (50_000, 5000, 10, 5000),
-        (1024, 1, 1024, 1),
-        (1025, 1, 1024, 2),
-        (10_000_000, 5000, 1024, 9766),
-        (10**12, 1, 1024, 976_562_500),
-    ],
-)
-def test_a_table_is_split_into_1_to_1024_segments(conversations, per_segment, segments, expected):
-    plan = split(conversations, per_segment, EVERYTHING)
-
-    assert len(plan) == segments <= MAX_SEGMENTS
-    assert [part["segment"] for part in plan] == list(range(segments))
-    assert {part["segments"] for part in plan} == {segments}
-    assert {part["expected"] for part in plan} == {expected}
-    assert expected * segments >= conversations
-
-
-@pytest.mark.parametrize(
-    ("conversations", "first", "last"),
-    [
-        (7, "segment 1/1 (7)", "segment 1/1 (7)"),
-        (50_000, "segment 01/10 (5,000)", "segment 10/10 (5,000)"),
-        (10_000_000, "segment 0001/1024 (9,766)", "segment 1024/1024 (9,766)"),
-    ],
-)
-def test_segments_have_names_of_one_width_that_sort_in_order(conversations, first, last):
-    names = [part["name"] for part in split(conversations, 5000, EVERYTHING)]
-
-    assert (names[0], names[-1]) == (first, last)
-    assert names == sorted(set(names))
-    assert len({len(name) for name in names}) == 1
-
-
-def test_every_segment_takes_the_window_with_it_as_plain_values():
-    inside = Window(datetime(2026, 11, 1, tzinfo=UTC), NOON)
-
-    plan = json.loads(json.dumps(split(20, 5, inside)))
-
-    assert {Window.from_dict(part["window"]) for part in plan} == {inside}
-
-
-def test_the_forecast_counts_the_instructions_once_for_each_conversation():
-    price = read_yaml(MODELS, ModelCatalog).model("stand-in").price(date(2026, 11, 22))
-
-    empty, one, two = (forecast(count, 300 * count, "x" * 400, price) for count in (0, 1, 2))
-
-    assert set(empty.values()) == {0}
-    assert one["input_tokens"] == 100 + 100
-    assert two["input_tokens"] == 2 * one["input_tokens"]
-    assert one["cost_micro_usd"] > 0
-
-
-# plan: what it refuses
+# plan: what it refuses (what it plans: test_plan.py)
 
 
 def _plan(**changes):
@@ -155,7 +92,9 @@ def _plan(**changes):
         "instructions": "Judge.",
         "mapping": MAPPING,
         "models": MODELS,
+        "prices": INCLUDE / "prices.yaml",
         "conversations_per_segment": "3",
+        "quota": {"requests_per_minute": "800", "tokens_per_minute": "1.6e6"},
     }
     return PlanSegmentsOperator(task_id="plan", **arguments | changes)
 
@@ -165,7 +104,7 @@ def test_a_good_table_is_planned_without_reading_a_conversation(local_aws, dynam
 
     plan = _plan().execute(context)
 
-    assert plan == split(7, 3, Window(None, NOON))
+    assert plan == [segment.as_dict() for segment in scan_segments(7, 3, EVERYTHING.as_dict())]
     assert context["ti"].pushed["forecast"]["conversations"] == 7
     assert local_aws.stats()["converse_calls"] == 0
 
@@ -247,7 +186,7 @@ def test_what_no_retry_can_change_fails_at_once_with_the_remedy(dynamodb, contex
 
 def _classify(**changes):
     arguments = {
-        "segment": split(5, 5000, Window(None, NOON))[0],
+        "segment": scan_segments(5, 5000, EVERYTHING.as_dict())[0].as_dict(),
         "table": TABLE,
         "control_table": CONTROL_TABLE,
         "model": "stand-in",
@@ -412,6 +351,22 @@ def test_only_what_was_written_asks_for_another_export(dynamodb, context):
     assert generations == [1, 1, 2, 2]
 
 
+def test_clearing_settle_alone_asks_for_no_other_export(dynamodb, context):
+    tallies = [_tally(3), _tally(2, already_evaluated=2)]
+    for _ in range(2):
+        _settle(tallies).execute(context)
+
+    assert _row(dynamodb)["generation"] == 1
+
+
+def test_a_second_classification_that_counts_the_same_asks_for_another_export(dynamodb, context):
+    for paid in (100, 200):
+        Ledger(dynamodb, CONTROL_TABLE, "chat_census/manual__1").record(spent_micro_usd=paid)
+        _settle([_tally(3)]).execute(context)
+
+    assert _row(dynamodb)["generation"] == 2
+
+
 def test_a_run_that_failed_is_written_down_before_settle_is_red(dynamodb, context):
     with pytest.raises(AirflowException, match="1 of 2 segments ended well"):
         _settle([_tally(3)], segments=2).execute(context)
@@ -445,6 +400,8 @@ def _export(**changes):
         "s3_bucket_name": SNAPSHOT_BUCKET,
         "s3_key_prefix": "exports",
         "control_table": CONTROL_TABLE,
+        "database": "chatcensus",
+        "mapping": MAPPING,
     }
     return ExportTableOperator(task_id="export", **arguments | changes)
 
@@ -456,7 +413,7 @@ def test_a_retry_attaches_to_the_export_that_was_begun(local_aws, dynamodb, cont
     first, second = _export().execute(context), _export().execute(context)
 
     assert first == second == json.loads(json.dumps(first))
-    assert first["item_count"] == 3
+    assert [layer["item_count"] for layer in first["layers"]] == [3]
     assert local_aws.stats()["exports"] == 1
 
 
@@ -469,8 +426,9 @@ def test_a_retry_attaches_even_if_the_first_try_died_before_it_wrote_down_the_ex
 
     second = _export().execute(context)
 
-    assert second["export_arn"] == first["export_arn"]
-    assert ledger.run()["export"] == {"generation": generation, "arn": first["export_arn"]}
+    [export] = second["layers"]
+    assert second == first
+    assert ledger.run()["export"] == {"generation": generation, "arn": export["export_arn"]}
     assert local_aws.stats()["exports"] == 1
 
 
@@ -482,7 +440,7 @@ def test_what_was_written_since_is_exported_again(local_aws, dynamodb, context):
 
     second = _export().execute(context)
 
-    assert (first["item_count"], second["item_count"]) == (0, 2)
+    assert [[layer["item_count"] for layer in made["layers"]] for made in (first, second)] == [[0], [2]]
     assert local_aws.stats()["exports"] == 2
 
 
@@ -497,8 +455,16 @@ def test_a_failed_export_is_told_and_the_next_try_begins_another(local_aws, cont
 
     snapshot = _export(s3_bucket_name="no-such-bucket").execute(context)
 
-    assert snapshot["bucket"] == "no-such-bucket"
+    assert snapshot["layers"][0]["bucket"] == "no-such-bucket"
     assert local_aws.stats()["exports"] == 2
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_run_that_publishes_nothing_skips_its_export_and_all_that_follows(local_aws, context):
+    with pytest.raises(AirflowSkipException, match="publishes nothing"):
+        _export(publish="False").execute(context)
+
+    assert local_aws.stats()["exports"] == 0
 
 
 # summarise

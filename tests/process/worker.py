@@ -22,10 +22,11 @@ from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
 from chatcensus.aws.deadline import set_deadline
 from chatcensus.aws.ledger import Ledger
-from chatcensus.census import Census, Job
+from chatcensus.census import Census
 from chatcensus.errors import ChatCensusError
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
+from chatcensus.job import Job
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.pacing import Quota

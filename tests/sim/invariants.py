@@ -1,7 +1,7 @@
 """The promises of docs/reliability.md, read off a simulated world when its faults have stopped."""
 
 from chatcensus.answer import Reason
-from chatcensus.evaluation import ATTRIBUTE
+from chatcensus.evaluation import ATTRIBUTE, stored_evaluation
 from tests.sim.world import SimLedger, World, content_hash, label
 
 MOST_CALLS = 3
@@ -18,11 +18,11 @@ def of_the_money(world: World) -> None:
         if calls > MOST_CALLS:
             world.violated("P7", f"{name}.{version} took {calls} calls in {run} by {process}")
     for ledger in world.ledgers:
-        if not ledger.really_paid <= ledger.most_spent <= ledger.max_micro_usd:
+        if not (ledger.really_paid <= ledger.spent and ledger.most_spent <= ledger.max_micro_usd):
             world.violated(
                 "P9",
-                f"{ledger.run} paid {ledger.really_paid} and says {ledger.most_spent}, its budget is "
-                f"{ledger.max_micro_usd} micro-USD",
+                f"{ledger.run} paid {ledger.really_paid} and says {ledger.spent}, at most {ledger.most_spent}; its "
+                f"budget is {ledger.max_micro_usd} micro-USD",
             )
         if ledger.begun > ledger.max_conversations:
             world.violated("P9", f"{ledger.run} asked about {ledger.begun}, allowed are {ledger.max_conversations}")
@@ -42,6 +42,32 @@ def of_the_table(world: World) -> None:
                 world.violated("P4", f"{name}.{version} has a label that no model gave it")
         elif not _is_of_its_own_making(world, name, version, evaluation["reason"]):
             world.violated("P2", f"{name}.{version} is quarantined as {evaluation['reason']}")
+
+
+def of_the_index(world: World) -> None:
+    """P1: whatever is due can be found by the attribute of the index of what is pending."""
+    for name, item in world.items.items():
+        is_done = stored_evaluation(item, content_hash(item)) is not None or name in world.quarantined
+        if not is_done and "pending" not in item:
+            world.violated("P1", f"{name}.{world.versions[name]} is due, and is not in the index of what is pending")
+
+
+def of_an_index_at_the_end(world: World) -> None:
+    """Nothing stays in the index of what is pending when nothing is pending."""
+    for name in [name for name, item in world.items.items() if "pending" in item]:
+        world.violated("P1", f"{name} is done, and stays in the index of what is pending")
+
+
+def of_a_reevaluation(world: World, prompt_version: str, seen: dict[str, str]) -> None:
+    """Exactly what had an evaluation of its text was judged anew, and says what it was."""
+    for name, item in world.items.items():
+        evaluation = item.get(ATTRIBUTE, {})
+        if name in seen and name not in world.full and evaluation.get("prompt_version") != prompt_version:
+            world.violated("P10", f"{name} was to be judged again, and was not")
+        if name not in seen and evaluation.get("prompt_version") == prompt_version:
+            world.violated("P10", f"{name} was judged again, and was not to be")
+        if name in seen and name not in world.full and evaluation["previous"]["outcome"] != seen[name]:
+            world.violated("P10", f"{name} does not say that it was {seen[name]}")
 
 
 def _is_of_its_own_making(world: World, name: str, version: int, reason: str) -> bool:

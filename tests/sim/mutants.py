@@ -8,10 +8,12 @@ from chatcensus.answer import Judgement, Reason, Reply, read_answer
 from chatcensus.aws.claims import LEASE_S, WHOLE, SegmentClaim
 from chatcensus.census import Census
 from chatcensus.errors import ModelBusy, ReplyLost, StoreBusy, Throttled
+from chatcensus.evaluation import ATTRIBUTE, stored_evaluation
 from chatcensus.pricing import Usage
 from chatcensus.purse import Purse
+from chatcensus.selection import Selection
 from chatcensus.tally import Outcome
-from tests.sim.world import SimLedger, SimModel
+from tests.sim.world import SimLedger, SimModel, SimStore
 
 _ask, _hold, _settle, _put_back = SimModel.ask, SegmentClaim._hold, SimLedger.settle, Purse.settle
 
@@ -73,6 +75,18 @@ def _renew_or_take(claim: SegmentClaim, most: float = 1.0) -> float | None:
     return claim._take_share(int(most * WHOLE)) if claim._claim() else None
 
 
+def _replace_any(_: SimStore, item: Any, __: Any, evaluation: Any) -> bool:
+    return evaluation.previous is not None or item is None or stored_evaluation(item, evaluation.content_hash) is None
+
+
+def _other_key(_: SimStore, item: Any, __: Any, evaluation: Any) -> bool:
+    return item is None or item.get(ATTRIBUTE, {}).get("key") != evaluation.key
+
+
+def _all_that_match(_: Selection, *__: object) -> bool:
+    return False
+
+
 _STORE = "tests.sim.world.SimStore."
 _CLAIMS = "chatcensus.aws.claims."
 
@@ -99,6 +113,9 @@ MUTANTS: dict[str, tuple[int, dict[str, Any]]] = {
     "a kill forgets what was spent": (1000, {"chatcensus.purse.Purse.reserve": _reserve_locally}),
     "what was not spent is kept": (50, {"chatcensus.purse.Purse.close": lambda _: None}),
     "SDK retries left on": (2000, {"tests.sim.world.SimModel.ask": _sdk_asks_again}),
+    "a re-evaluation replaces what it has not read": (1000, {_STORE + "not_yet_judged": _replace_any}),
+    "a first evaluation replaces a re-evaluation": (3000, {_STORE + "not_yet_judged": _other_key}),
+    "a re-evaluation is repeated": (50, {"chatcensus.selection.Selection._is_made": _all_that_match}),
     "a k of 4": (500, {"chatcensus.asking.MAX_REASKS": 3}),
 }
 

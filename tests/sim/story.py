@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from chatcensus.asking import Clock
-from chatcensus.census import Census, Job
+from chatcensus.census import Census
 from chatcensus.errors import ChatCensusError, SetupError, SnapshotIncomplete
+from chatcensus.evaluation import ATTRIBUTE
 from chatcensus.interval import Window
+from chatcensus.job import Job
 from chatcensus.pacing import Quota
+from chatcensus.prompt import prompt_version
+from chatcensus.reevaluation import Where
 from chatcensus.tally import Outcome, Tally
 from tests.fakes import MAPPING, MODEL, NOON, TAXONOMY, UNLIMITED
 from tests.sim import invariants
@@ -28,6 +32,7 @@ _WINDOWS = [
     Window(None, datetime(2026, 9, 30, tzinfo=UTC)),
     Window(datetime(2026, 9, 29, tzinfo=UTC), datetime(2026, 9, 30, tzinfo=UTC)),
 ]
+_WHERE = ("created_before=2027-01-01", "category=coding,writing", "reason=refused,score_out_of_range,not_json")
 
 
 @dataclass
@@ -40,6 +45,8 @@ class Run:
     segments: int
     in_flight: int
     quota: Quota
+    instructions: str = "Judge it."
+    where: Where | None = None
 
 
 class Story:
@@ -81,8 +88,13 @@ class Story:
                 self.most_skew_s = 30.0  # runs that split the table differently see each other only within it
             run = self._run(f"run-{number}", random.choice(_WINDOWS), budget, split, in_flight, quota)
             self._begin(run, number * random.choice((0.0, 1.0, 10.0, 200.0)))
+        if world.happens(0.3):
+            run = self._run("again", _WINDOWS[0], RICH, segments, in_flight, quota)
+            run.instructions, run.where = "Judge it again.", Where.parse(random.choice(_WHERE))
+            self._begin(run, random.choice((5.0, 20.0, 200.0)))
         self._users()
         world.scheduler.run()
+        invariants.of_the_index(world)
 
         self.has_faults, world.faults = False, type(world.faults)(takes_no_tools=world.faults.takes_no_tools)
         self._begin(self._run("last", Window(None, FOREVER), RICH, segments, in_flight, quota), world.now)
@@ -93,6 +105,27 @@ class Story:
 
         paid, writes = world.counts.paid, world.counts.writes
         self._begin(self._run("once more", Window(None, FOREVER), RICH, segments, in_flight, quota), world.now)
+        world.scheduler.run()
+        invariants.of_a_rerun(world, world.counts.paid - paid, world.counts.writes - writes)
+        invariants.of_an_index_at_the_end(world)
+        self._judge_all_again(segments, in_flight, quota)
+
+    def _judge_all_again(self, segments: int, in_flight: int, quota: Quota) -> None:
+        """Re-evaluate what was judged on the first day, twice."""
+        world, run = self.world, self._run("all again", _WINDOWS[0], RICH, segments, in_flight, quota)
+        run.instructions, run.where = "Judge it once more.", Where.parse("created_before=2026-09-30")
+        seen = {
+            name: item[ATTRIBUTE]["outcome"]
+            for name, item in world.items.items()
+            if ATTRIBUTE in item and item.get("created_at") == _DAYS[0]
+        }
+        self._begin(run, world.now)
+        world.scheduler.run()
+        invariants.of_the_money(world)
+        invariants.of_a_reevaluation(world, prompt_version(run.instructions), seen)
+
+        paid, writes = world.counts.paid, world.counts.writes
+        self._begin(run, world.now)
         world.scheduler.run()
         invariants.of_a_rerun(world, world.counts.paid - paid, world.counts.writes - writes)
 
@@ -126,7 +159,9 @@ class Story:
         world, random = self.world, self.random
         for _ in range(random.choice((0, 0, 1, 3))):
             name, time = f"c{random.randrange(6)}", random.choice((15.0, 300.0)) * random.random()
-            if random.random() < 0.6:
+            if random.random() < 0.1:
+                world.scheduler.at(time, lambda name=name: world.touch(name))
+            elif random.random() < 0.6:
                 keeps = random.random() < 0.7
                 world.scheduler.at(time, lambda name=name, keeps=keeps: world.edit(name, keeps_evaluation=keeps))
             else:
@@ -229,13 +264,14 @@ class Story:
             run_id=run.name,
             window=run.window,
             mapping=MAPPING,
-            instructions="Judge it.",
+            instructions=run.instructions,
             taxonomy=TAXONOMY,
             model_id="sim",
             model=MODEL,
             quota=run.quota,
             pseudonym_secret="a secret of the tests",
             in_flight=run.in_flight,
+            where=run.where,
         )
         store = SimStore(world, process, segment, run.segments)
         model = SimModel(world, process, run.name, run.ledger)

@@ -21,7 +21,7 @@ from chatcensus.errors import (
     StoreBusy,
     Throttled,
 )
-from chatcensus.evaluation import ATTRIBUTE, Evaluation, stored_key
+from chatcensus.evaluation import ATTRIBUTE, Evaluation, stored_evaluation
 from chatcensus.mapping import Stored
 from chatcensus.pricing import Usage, cost_micro_usd
 from chatcensus.tally import Outcome
@@ -44,7 +44,7 @@ def content_hash(item: dict[str, Any]) -> str:
     """The content hash of an item, as the mapping reads it."""
     texts = tuple(turn["content"] for turn in item["turns"])
     if texts not in _HASHES:
-        _HASHES[texts] = MAPPING.conversation(item).content_hash
+        _HASHES[texts] = MAPPING.conversation(Stored(item, has_room=True)).content_hash
     return _HASHES[texts]
 
 
@@ -135,7 +135,8 @@ class World:
         """Begin a conversation."""
         text = " " if is_blank else f"say {name}.0;"
         turns_ = [{"role": "assistant" if index % 2 else "user", "content": text} for index in range(turns)]
-        self.items[name] = {"conversation_id": name, "created_at": created_at, "user_id": "u1", "turns": turns_}
+        item = {"conversation_id": name, "created_at": created_at, "user_id": "u1", "turns": turns_}
+        self.items[name] = {**item, "pending": "1"}  # the key of an index of what is pending
         self.versions[name] = 0
 
     def edit(self, name: str, *, keeps_evaluation: bool) -> None:
@@ -146,7 +147,12 @@ class World:
         item = self.items[name]
         turns = [*item["turns"], {"role": "user", "content": f"say {name}.{self.versions[name]};"}]
         kept = {key: value for key, value in item.items() if key != ATTRIBUTE or keeps_evaluation}
-        self.items[name] = {**kept, "turns": turns}
+        self.items[name] = {**kept, "turns": turns, "pending": "1"}
+
+    def touch(self, name: str) -> None:
+        """Mark a conversation as pending, though nothing was said."""
+        if name in self.items:
+            self.items[name] = {**self.items[name], "pending": "1"}
 
     def delete(self, name: str) -> None:
         """Delete a conversation."""
@@ -159,6 +165,7 @@ class SimStore:
 
     def __init__(self, world: World, process: Process, segment: int, segments: int) -> None:
         self.world, self.process, self.segment, self.segments = world, process, segment, segments
+        self.skipped = Counter[str]()
 
     def read(self) -> Iterator[Stored]:
         """Read page by page; an item may be read a while before the census gets to it."""
@@ -195,7 +202,7 @@ class SimStore:
         if not self.unchanged(item, stored):
             self._overtaken(evaluation)
             return Outcome.CHANGED
-        if not self.not_yet_judged(item, evaluation):
+        if not self.not_yet_judged(item, stored, evaluation):
             if item[ATTRIBUTE] == evaluation.attribute():  # ours, or another try's that judged alike in this second
                 world.by_process[self.process]["hidden"] += 1
                 return Outcome.EVALUATED
@@ -214,17 +221,33 @@ class SimStore:
     def unchanged(self, item: dict[str, Any] | None, stored: Stored) -> bool:
         return item is None or item["turns"] == stored.item["turns"]
 
-    def not_yet_judged(self, item: dict[str, Any] | None, evaluation: Evaluation) -> bool:
-        return item is None or stored_key(item) != evaluation.key
+    def not_yet_judged(self, item: dict[str, Any] | None, stored: Stored, evaluation: Evaluation) -> bool:
+        if item is None or evaluation.previous is None:
+            return item is None or stored_evaluation(item, evaluation.content_hash) is None
+        return item.get(ATTRIBUTE) == stored.item[ATTRIBUTE]
+
+    def release(self, stored: Stored) -> None:
+        """Take a conversation out of the index of what is pending, unless it has changed."""
+        world, name = self.world, stored.item["conversation_id"]
+        if "pending" not in stored.item:
+            return
+        world.scheduler.step(1, 0.02)
+        if world.happens(world.faults.write_busy):
+            raise StoreBusy("the write is throttled")
+        item = world.items.get(name)
+        if item is not None and self.unchanged(item, stored):
+            world.items[name] = {key: value for key, value in item.items() if key != "pending"}
 
     def _accept(self, name: str, item: dict[str, Any] | None, evaluation: Evaluation) -> None:
         world, attribute = self.world, evaluation.attribute()
         world.items[name] = {**(item or {"conversation_id": name, "turns": []}), ATTRIBUTE: attribute}
+        world.items[name].pop("pending", None)
         world.counts.writes += 1
         if attribute["outcome"] == "evaluated":
             world.counts.accepted += 1
         world.by_process[self.process][attribute["outcome"]] += 1
-        world.accepted_keys[name, evaluation.key] += 1
+        if evaluation.previous is None or evaluation.previous["outcome"] == "evaluated":
+            world.accepted_keys[name, evaluation.key] += 1
         if world.accepted_keys[name, evaluation.key] > 1:
             world.violated("P5", f"{name} was written twice with one key")
         if item is None:

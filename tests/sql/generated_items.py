@@ -70,4 +70,15 @@ def _evaluation(random: Random, outcome: str) -> dict[str, Any]:
         evaluation |= {"category": random.choice(_CATEGORIES), "inquiry_score": random.randint(1, 5)}
     else:
         evaluation |= {"reason": random.choice(_REASONS)}
+    if random.random() < 0.3:
+        evaluation["previous"] = _previous(random)
     return {name: value for name, value in evaluation.items() if value is not None}
+
+
+def _previous(random: Random) -> dict[str, Any]:
+    """What a re-evaluation keeps of the evaluation before it."""
+    usual = {"model": random.choice(_MODELS), "prompt_version": "3f2a9c41d07e", "evaluated_at": "2026-10-01T18:03:04Z"}
+    if random.random() < 0.7:
+        verdict = {"category": random.choice(_CATEGORIES), "inquiry_score": random.randint(1, 5)}
+        return {"outcome": "evaluated", **verdict, **usual}
+    return {"outcome": "quarantined", "reason": random.choice(_REASONS), **usual}

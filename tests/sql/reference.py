@@ -26,6 +26,7 @@ def _conversation(item: dict, zone: ZoneInfo) -> Row:
         "outcome": evaluation.get("outcome", "pending"),
         "day": _day(item.get("created_at"), zone),
         "is_clipped": evaluation.get("is_clipped"),
+        "previous": evaluation.get("previous"),
         **{name: None if evaluation.get(name) is None else int(evaluation[name]) for name in numbers},
         **{name: evaluation.get(name) for name in texts},
     }
@@ -158,11 +159,40 @@ def _evaluation_quality(conversations: list[Row]) -> list[Row]:
     )
 
 
+def _evaluation_changes(conversations: list[Row]) -> list[Row]:
+    before = ("outcome", "category", "reason", "prompt_version", "model")
+    columns = (*(f"previous_{name}" for name in before), *before)
+    flat = [
+        conversation | {f"previous_{name}": value for name, value in conversation["previous"].items()}
+        for conversation in conversations
+        if conversation["previous"]
+    ]
+    blank = dict.fromkeys(columns)
+    rows = [
+        {
+            **key,
+            "conversations": len(members),
+            "previous_mean_inquiry_score": _mean([member.get("previous_inquiry_score") for member in members]),
+            "mean_inquiry_score": _mean([member["inquiry_score"] for member in members]),
+        }
+        for key, members in _groups([blank | row for row in flat], *columns)
+    ]
+    return sorted(
+        rows, key=lambda row: (-row["conversations"], *((row[name] is None, row[name] or "") for name in columns))
+    )
+
+
+def _mean(scores: list[int | None]) -> float | None:
+    known = [int(score) for score in scores if score is not None]
+    return sum(known) / len(known) if known else None
+
+
 SUMMARIES: dict[str, Callable[[list[Row]], list[Row]]] = {
     "category_counts": _category_counts,
     "score_distribution": _score_distribution,
     "daily_usage": _daily_usage,
     "usage_by_user": _usage_by_user,
+    "evaluation_changes": _evaluation_changes,
     "model_cost": _model_cost,
     "evaluation_quality": _evaluation_quality,
 }

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from chatcensus.evaluation import PREVIOUS
 from chatcensus.include import read_yaml
 from chatcensus.summaries import Summaries
 from tests.sql.generated_items import generated_items
@@ -38,11 +39,39 @@ def judged(number: int, day: str | None, **evaluation: Any) -> dict[str, Any]:
     return item | ({"created_at": day} if day else {})
 
 
+def before(**evaluation: Any) -> dict[str, Any]:
+    """What a re-evaluation has kept of the one before it."""
+    return {"previous": {"outcome": "evaluated", "prompt_version": "p0", "model": "haiku"} | evaluation}
+
+
 ITEMS = [
-    judged(1, "2026-10-01T14:59:59Z", category="coding", inquiry_score=4, user_pseudonym="u1"),
-    judged(2, "2026-10-01T15:00:00Z", category="coding", inquiry_score=3, user_pseudonym="u1", is_clipped=True),
+    judged(
+        1,
+        "2026-10-01T14:59:59Z",
+        category="coding",
+        inquiry_score=4,
+        user_pseudonym="u1",
+        **before(category="writing", inquiry_score=1),
+    ),
+    judged(
+        2,
+        "2026-10-01T15:00:00Z",
+        category="coding",
+        inquiry_score=3,
+        user_pseudonym="u1",
+        is_clipped=True,
+        **before(category="writing", inquiry_score=2),
+    ),
     judged(3, "2026-10-01T15:00:00Z", category="coding", inquiry_score=3, attempts=2, cost_micro_usd=1500),
-    judged(4, "2026-10-02T01:00:00Z", category="writing", inquiry_score=5, user_pseudonym="u2", model="nova"),
+    judged(
+        4,
+        "2026-10-02T01:00:00Z",
+        category="writing",
+        inquiry_score=5,
+        user_pseudonym="u2",
+        model="nova",
+        **before(outcome="quarantined", reason="not_json"),
+    ),
     judged(5, None, outcome="quarantined", reason="refused", user_pseudonym="u2"),
     judged(6, "not a time", outcome="quarantined", reason="refused", attempts=3, user_pseudonym="u3"),
     {"conversation_id": "c7", "created_at": "2026-10-02T01:00:00Z"},
@@ -85,6 +114,15 @@ EXPECTED = {
         ("model", "answered_by", "conversations", "attempts", "input_tokens", "output_tokens", "cost_micro_usd"),
         ("haiku", "stand-in", 5, 8, 3000, 100, 4300),
         ("nova", "stand-in", 1, 1, 600, 20, 700),
+    ],
+    "evaluation_changes": [
+        (
+            *("previous_outcome", "previous_category", "previous_reason", "previous_prompt_version", "previous_model"),
+            *("outcome", "category", "reason", "prompt_version", "model"),
+            *("conversations", "previous_mean_inquiry_score", "mean_inquiry_score"),
+        ),
+        ("evaluated", "writing", None, "p0", "haiku", "evaluated", "coding", None, "p1", "haiku", 2, 1.5, 3.5),
+        ("quarantined", None, "not_json", "p0", "haiku", "evaluated", "writing", None, "p1", "nova", 1, None, 5.0),
     ],
     "evaluation_quality": [
         ("model", "prompt_version", "outcome", "reason", "conversations", "first_attempt", "clipped"),
@@ -169,11 +207,11 @@ def test_the_view_gives_every_conversation_with_ordinary_types(warehouse):
     first, pending = rows[0], rows[-1]
     assert [row["conversation_id"] for row in rows] == [item["conversation_id"] for item in ITEMS]
     assert first == {
-        **ITEMS[0]["evaluation"],
+        **{name: value for name, value in ITEMS[0]["evaluation"].items() if name != "previous"},
         "conversation_id": "c1",
         "export_id": GIVEN,
-        "language": None,
-        "reason": None,
+        **dict.fromkeys(("language", "department", "app_model", "app_tokens", "reason")),
+        **{f"previous_{name}": ITEMS[0]["evaluation"]["previous"].get(name) for name in PREVIOUS},
         "day": date(2026, 10, 1),
         "created_at": "2026-10-01T14:59:59Z",
     }

@@ -1,21 +1,25 @@
 """The path every summary takes: items, Ion files in S3, the Glue table, the view, Athena's API, typed rows."""
 
 import gzip
+import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from boto3.dynamodb.types import TypeSerializer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chatcensus.aws.athena import sql_string
-from chatcensus.aws.catalog import conversation_table, upsert_partition, upsert_table
+from chatcensus.aws.catalog import changed_table, curated_table, exported_table, upsert_partition, upsert_table
 from chatcensus.include import read_yaml
+from chatcensus.layer_sql import LayerSql
 from chatcensus.mapping import TableMapping
+from chatcensus.snapshot import layer_name
 from local_aws.dynamodb.ion import ion_line
 
 SQL = Path(__file__).parents[2] / "include/sql"
@@ -35,7 +39,7 @@ _READ = {
 }
 
 
-def render(name: str, **values: str) -> str:
+def render(name: str, **values: Any) -> str:
     """Return the SQL file *name* below include/sql/ as the operators render it."""
     environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, autoescape=False)  # noqa: S701
     environment.filters["sql_string"] = sql_string
@@ -49,35 +53,61 @@ def summary_sql(table: str, export_id: str) -> str:
 
 @dataclass
 class Warehouse:
-    """One raw table with a partition for each snapshot, and the view over it."""
+    """The raw tables with a partition for each export, the curated one with its layers, and the view over it."""
 
     clients: dict[str, Any]
     timezone: str = "Asia/Tokyo"
-    table: dict[str, Any] = field(init=False)
+    mapping: TableMapping = field(default_factory=lambda: read_yaml(SQL.parent / "table.yaml", TableMapping))
+    key_types: dict[str, str] = field(default_factory=lambda: {"conversation_id": "S"})
 
     def __post_init__(self) -> None:
-        self.table = conversation_table(read_yaml(SQL.parent / "table.yaml", TableMapping), BUCKET, "exports")
-        upsert_table(self.clients["glue"], DATABASE, self.table)
+        glue = self.clients["glue"]
+        self.exported, self.changed = exported_table(self.mapping, BUCKET, "exports"), changed_table(BUCKET, "exports")
+        self.curated = curated_table(f"s3://{RESULTS}/curated/")
+        for table in (self.exported, self.changed, self.curated):
+            upsert_table(glue, DATABASE, table)
         self.run(render("views/evaluations.sql", timezone=self.timezone))
 
-    def add_snapshot(self, export_id: str, items: Iterable[dict[str, Any]], files: int = 2) -> None:
-        """Write *items* as one export would, spread over *files* and one more that holds nothing, and register it."""
-        folder = f"exports/AWSDynamoDB/{export_id}/data/"
+    def add_snapshot(
+        self,
+        export_id: str,
+        items: Iterable[dict[str, Any]],
+        *increments: Iterable[dict[str, Any]],
+        files: int = 2,
+    ) -> None:
+        """
+        Register *items* as one export would write them, spread over *files* and one more that holds nothing.
+
+        Shape: *increments* are layers over it: changed items, or with nothing but the key for a deleted one.
+        """
         serialize = TypeSerializer().serialize
-        lines = [ion_line(serialize(item)["M"]) + "\n" for item in items]
-        for number in range(files + 1):
-            data = gzip.compress("".join(lines[number::files] if number < files else []).encode())
-            self.clients["s3"].put_object(Bucket=BUCKET, Key=f"{folder}{number}.ion.gz", Body=data)
-        upsert_partition(self.clients["glue"], DATABASE, self.table, export_id, f"s3://{BUCKET}/{folder}")
+        lines = [ion_line(serialize(item)["M"]) for item in items]
+        self._add_layer(export_id, 0, self.exported, _spread(lines, files))
+        for number, changes in enumerate(increments, 1):
+            self._add_layer(export_id, number, self.changed, _spread([_change(c, self.key_types) for c in changes], 1))
+
+    def _add_layer(self, snapshot: str, number: int, table: dict[str, Any], files: Iterable[bytes]) -> None:
+        is_increment = table is self.changed
+        export_id = f"{snapshot}.{number}" if is_increment else snapshot
+        folder = f"exports/{export_id}/data/"
+        for index, data in enumerate(files):
+            self.clients["s3"].put_object(Bucket=BUCKET, Key=f"{folder}{index}.gz", Body=data)
+        upsert_partition(self.clients["glue"], DATABASE, table, (export_id,), f"s3://{BUCKET}/{folder}")
+        layer = LayerSql(self.mapping, self.key_types, is_increment=is_increment)
+        prefix = f"curated/{export_id}/try={uuid4().hex[:8]}/"
+        self.unload(render("layers/layer.sql", layer=layer), prefix, f"'{export_id}'")
+        values = (snapshot, layer_name(number))
+        upsert_partition(self.clients["glue"], DATABASE, self.curated, values, f"s3://{RESULTS}/{prefix}")
 
     @contextmanager
     def snapshot(self, export_id: str, items: Iterable[dict[str, Any]]) -> Iterator[None]:
         """Keep a snapshot in the catalog for a while: the engine lists all partitions for each query."""
         self.add_snapshot(export_id, items, files=1)
         yield
-        self.clients["glue"].delete_partition(
-            DatabaseName=DATABASE, TableName=self.table["Name"], PartitionValues=[export_id]
-        )
+        for table, values in ((self.exported, [export_id]), (self.curated, [export_id, layer_name(0)])):
+            self.clients["glue"].delete_partition(
+                DatabaseName=DATABASE, TableName=table["Name"], PartitionValues=values
+            )
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Run *sql* and return its rows, typed by what Athena says of each column."""
@@ -95,14 +125,14 @@ class Warehouse:
         result = self.clients["athena"].get_query_results(QueryExecutionId=query_id)["ResultSet"]
         return {column["Name"]: column["Type"] for column in result["ResultSetMetadata"]["ColumnInfo"]}
 
-    def run(self, sql: str) -> None:
+    def run(self, sql: str, parameters: Sequence[str] = ()) -> None:
         """Run *sql* to its end; a query that fails, fails the test with Athena's reason."""
-        self._wait(self._start(sql))
+        self._wait(self._start(sql, parameters))
 
-    def unload(self, select: str, prefix: str) -> None:
+    def unload(self, select: str, prefix: str, *parameters: str) -> None:
         """Write the rows of *select* as Parquet under *prefix* of the results bucket, as the operators do."""
         target = f"'s3://{RESULTS}/{prefix}'"
-        self.run(f"UNLOAD (\n{select}\n) TO {target} WITH (format = 'PARQUET', compression = 'SNAPPY')")
+        self.run(f"UNLOAD (\n{select}\n) TO {target} WITH (format = 'PARQUET', compression = 'SNAPPY')", parameters)
 
     def objects(self, prefix: str) -> list[bytes]:
         """Return the content of everything under *prefix* of the results bucket."""
@@ -110,9 +140,10 @@ class Warehouse:
         found = s3.list_objects_v2(Bucket=RESULTS, Prefix=prefix).get("Contents", [])
         return [s3.get_object(Bucket=RESULTS, Key=each["Key"])["Body"].read() for each in found]
 
-    def _start(self, sql: str) -> str:
+    def _start(self, sql: str, parameters: Sequence[str] = ()) -> str:
+        more = {"ExecutionParameters": list(parameters)} if parameters else {}
         return self.clients["athena"].start_query_execution(
-            QueryString=sql, QueryExecutionContext={"Database": DATABASE}, WorkGroup=WORKGROUP
+            QueryString=sql, QueryExecutionContext={"Database": DATABASE}, WorkGroup=WORKGROUP, **more
         )["QueryExecutionId"]
 
     def _wait(self, query_id: str) -> None:
@@ -127,6 +158,17 @@ class Warehouse:
         self._wait(query_id)
         pages = self.clients["athena"].get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
         return list(_typed(page["ResultSet"] for page in pages))
+
+
+def _spread(lines: list[str], files: int) -> list[bytes]:
+    parts = [*(lines[number::files] for number in range(files)), []]
+    return [gzip.compress("".join(f"{line}\n" for line in part).encode()) for part in parts]
+
+
+def _change(item: dict[str, Any], key_types: Mapping[str, str]) -> str:
+    image = TypeSerializer().serialize(item)["M"]
+    change = {"Keys": {name: image[name] for name in key_types}}
+    return json.dumps(change if set(item) == set(key_types) else {**change, "NewImage": image}, ensure_ascii=False)
 
 
 def _typed(results: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,9 @@ LIBRARY = PLUGINS / "chatcensus"
 KNOWS_AIRFLOW = ("operators", "dashboard")
 
 SOURCES = sorted([*PLUGINS.rglob("*.py"), *DAGS.rglob("*.py")])
-PURE = sorted(path for path in LIBRARY.glob("*.py") if path.stem != "__init__")
+COMMAND_LIST = LIBRARY / "__main__.py"
+PURE = sorted(path for path in LIBRARY.glob("*.py") if path.stem != "__init__" and path != COMMAND_LIST)
+COMMANDS = sorted(path for path in (LIBRARY / "commands").glob("*.py") if path.stem != "__init__")
 ADAPTERS = sorted((LIBRARY / "aws").glob("*.py"))
 STANDARD = sys.stdlib_module_names
 
@@ -60,18 +62,26 @@ each_adapter = pytest.mark.parametrize("path", ADAPTERS, ids=[path.stem for path
 
 @each_pure
 def test_a_pure_module_imports_the_standard_library_pydantic_and_pure_modules(path: Path):
-    foreign = {"pydantic"} | ({"yaml"} if path.stem == "include" else set())
+    foreign = {"pydantic", "pydantic_core"} | ({"yaml"} if path.stem == "include" else set())
 
     for name in imported(path) | imported(path, only_for_types=True):
         assert name in PURE_NAMES or package(name) in STANDARD | foreign, name
 
 
 @each_adapter
-def test_an_adapter_imports_pure_modules_and_boto3(path: Path):
+def test_an_adapter_imports_pure_modules_adapters_and_boto3(path: Path):
+    ours = PURE_NAMES | {module_name(other) for other in ADAPTERS}
     for name in imported(path):
-        assert name in PURE_NAMES or package(name) in STANDARD | {"boto3", "botocore"}, name
+        assert name in ours or package(name) in STANDARD | {"boto3", "botocore"}, name
     for name in imported(path, only_for_types=True):
         assert name.startswith("mypy_boto3_"), name
+
+
+@pytest.mark.parametrize("path", [*COMMANDS, COMMAND_LIST], ids=lambda path: path.stem)
+def test_a_command_imports_what_runs_without_airflow(path: Path):
+    ours = PURE_NAMES | {module_name(other) for other in [*ADAPTERS, *COMMANDS]}
+    for name in imported(path):
+        assert name in ours or package(name) in STANDARD | {"boto3", "botocore", "jinja2", "typer"}, name
 
 
 def modules_after_importing(paths: list[Path]) -> set[str]:
@@ -107,8 +117,8 @@ def test_only_operators_dashboard_plugin_and_dags_know_airflow():
 
 
 def test_nothing_imports_upward():
-    order = ["pure", "aws", "census", "dashboard", "operators", "dags"]
-    allowed_beside = {"pure", "dashboard"}
+    order = ["pure", "aws", "census", "commands", "__main__", "dashboard", "operators", "dags"]
+    allowed_beside = {"pure", "aws", "dashboard"}
 
     for path in SOURCES:
         for name in imported(path) & {module_name(source) for source in SOURCES}:
@@ -145,7 +155,7 @@ def test_the_plugin_manager_does_not_run_the_library():
 
 def test_every_module_of_the_library_is_imported_by_another():
     used = set().union(*(imported(path) for path in SOURCES))
-    modules = {module_name(path) for path in LIBRARY.rglob("*.py") if path.stem != "__init__"}
+    modules = {module_name(path) for path in LIBRARY.rglob("*.py") if path.stem not in ("__init__", "__main__")}
 
     assert modules - used == set()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench import table
+from bench import scale, table
 from bench.cases import CASES
 from bench.contenders import BARE, CONTENDERS, ENGINE
 from bench.quota import Bucket, Quota, SlidingMinute
@@ -214,3 +214,19 @@ def test_every_contender_has_a_name_of_its_own_and_the_engine_is_first() -> None
     names = [contender.name for contender in (*CONTENDERS, BARE)]
     assert len(set(names)) == len(names)
     assert CONTENDERS[0] is ENGINE
+
+
+def test_the_table_of_scale_has_a_row_for_each_strategy_with_its_price():
+    rows = [scale.Row(name, 100_000, 0.1, 1, 2_000, 1_000, 1e6, 0.3) for name in scale.STRATEGIES]
+
+    lines = scale.table(rows).splitlines()
+
+    assert len(lines) == 2 + len(scale.STRATEGIES)
+    assert "| pending-index | 100,000 | 0.10 | 1 | 2,000 | 1,000 | 1,000,000 | 0.125000 | 0.3 |" in lines
+
+
+def test_the_items_of_scale_are_pending_in_the_stated_number():
+    made = list(scale.items(3_000))
+
+    assert sum("pending" in item for item in made) == scale.PENDING
+    assert len({item["id"]["S"] for item in made}) == 3_000

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.evaluation import ATTRIBUTE, Evaluation, evaluation_key, is_of_this_text, pseudonym, stored_key
+from chatcensus.evaluation import (
+    ATTRIBUTE,
+    PREVIOUS,
+    Evaluation,
+    evaluation_key,
+    of_previous,
+    pseudonym,
+    stored_evaluation,
+)
 
 EVALUATION = Evaluation(
     key=evaluation_key("hash", "prompt", "model"),
@@ -84,22 +92,6 @@ def test_any_user_name_has_a_pseudonym():
 
 
 @pytest.mark.parametrize(
-    ("item", "key"),
-    [
-        ({}, None),
-        ({ATTRIBUTE: None}, None),
-        ({ATTRIBUTE: "done"}, None),
-        ({ATTRIBUTE: []}, None),
-        ({ATTRIBUTE: {}}, None),
-        ({ATTRIBUTE: {"key": 5}}, None),
-        ({ATTRIBUTE: {"key": "k"}}, "k"),
-    ],
-)
-def test_the_key_of_a_stored_evaluation_is_read_and_anything_else_is_none(item: dict[str, Any], key: str | None):
-    assert stored_key(item) == key
-
-
-@pytest.mark.parametrize(
     ("item", "is_of_it"),
     [
         ({}, False),
@@ -111,4 +103,15 @@ def test_the_key_of_a_stored_evaluation_is_read_and_anything_else_is_none(item: 
     ],
 )
 def test_an_evaluation_is_of_this_text_or_of_an_older_one(item: dict[str, Any], is_of_it: bool):
-    assert is_of_this_text(item, "hash") is is_of_it
+    assert (stored_evaluation(item, "hash") is not None) is is_of_it
+
+
+def test_what_is_kept_of_a_replaced_evaluation_is_what_can_be_compared():
+    kept = of_previous(EVALUATION.attribute())
+
+    assert kept.keys() == set(PREVIOUS) - {"reason"}
+    assert replace(EVALUATION, previous=kept).attribute()["previous"] == kept
+    assert of_previous({"outcome": "quarantined", "reason": "refused", "previous": kept}) == {
+        "outcome": "quarantined",
+        "reason": "refused",
+    }

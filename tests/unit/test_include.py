@@ -112,3 +112,44 @@ def test_a_field_inside_a_list_is_named_by_its_place(file: Path):
     assert SECRET not in "".join(traceback.format_exception(raised.value))
     assert "models.0.max_tokens: Input should be a valid integer" in str(raised.value)
     assert "models.0.prices: Field required" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(
+            f"{TABLE}\nusers: x\n",
+            "users: Extra inputs are not permitted (line 6: correct its name or remove it)",
+            id="unknown",
+        ),
+        pytest.param("\nturns: t\nrole: r\ntext: c\n", "partition_key: Field required (line 2: add it)", id="missing"),
+        pytest.param(f"{TABLE}user: 7\n", "user: Input should be a valid string (line 5: correct it)", id="type"),
+        pytest.param(
+            f"{TABLE}created_at:\n  attribute: at\n  form: epoch\n",
+            "created_at.form: Input should be 'iso', 'epoch_s' or 'epoch_ms' (line 7: correct it)",
+            id="inside",
+        ),
+        pytest.param(
+            f"{TABLE}only:\n- {{attribute: a}}\n- begins_with: b\n",
+            "only.1.attribute: Field required (line 7: add it)",
+            id="in a list",
+        ),
+        pytest.param(
+            f"{TABLE}partition:\n  strategy: date-index\n  index: i\n  first_day: today\n",
+            "partition.date-index.first_day: String should match pattern '^\\d{4}-\\d\\d-\\d\\d$' (line 8: correct it)",
+            id="of a strategy",
+        ),
+        pytest.param(
+            f"{TABLE}one_item_is: conversation\nlanguage: evaluation\n",
+            "language: the attribute 'evaluation' is the one that the census writes: it cannot be mapped (line 6)",
+            id="refused by the mapping",
+        ),
+        pytest.param(
+            "",
+            "the file: Input should be a valid dictionary or instance of TableMapping (line 1: correct it)",
+            id="empty",
+        ),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_line_and_the_remedy(file: Path, content: str, said: str):
+    assert read_wrong(file, content) == f"{file}: {said}"

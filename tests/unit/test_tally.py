@@ -9,18 +9,22 @@ from chatcensus.answer import Reason
 from chatcensus.errors import SnapshotIncomplete
 from chatcensus.tally import Outcome, Tally
 
+SKIPPED = ("other_item", "outside_interval", "created_in_future", "duplicate", "not_chosen")
 counts = st.integers(0, 10**9)
 tallies = st.builds(
     Tally,
     read=counts,
     outcomes=st.dictionaries(st.sampled_from(Outcome), counts).map(Counter),
     reasons=st.dictionaries(st.sampled_from(Reason), counts).map(Counter),
+    skipped=st.dictionaries(st.sampled_from(SKIPPED), counts).map(Counter),
     calls=counts,
     possibly_paid=counts,
     throttled=counts,
     input_tokens=counts,
     output_tokens=counts,
     cost_micro_usd=counts,
+    due=counts,
+    forecast_micro_usd=counts,
 )
 
 
@@ -53,6 +57,9 @@ def test_the_total_is_the_sum_of_its_parts(parts: list[Tally]):
     assert total.input_tokens == sum(part.input_tokens for part in parts)
     assert total.output_tokens == sum(part.output_tokens for part in parts)
     assert total.cost_micro_usd == sum(part.cost_micro_usd for part in parts)
+    assert total.due == sum(part.due for part in parts)
+    assert total.forecast_micro_usd == sum(part.forecast_micro_usd for part in parts)
+    assert total.skipped == sum((part.skipped for part in parts), Counter())
     for outcome in Outcome:
         assert total.outcomes[outcome] == sum(part.outcomes[outcome] for part in parts)
     for reason in Reason:
@@ -74,6 +81,7 @@ def test_the_largest_tally_fits_in_a_kilobyte():
         read=most,
         outcomes=Counter(dict.fromkeys(Outcome, most)),
         reasons=Counter(dict.fromkeys(Reason, most)),
+        skipped=Counter(dict.fromkeys(SKIPPED, most)),
         calls=most,
         input_tokens=most,
         output_tokens=most,

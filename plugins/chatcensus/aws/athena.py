@@ -2,8 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from chatcensus.errors import SetupError, SnapshotIncomplete
 
@@ -32,14 +32,16 @@ class Athena:
     ) -> None:
         self.client, self.database, self.workgroup, self.sleep = client, database, workgroup, sleep
 
-    def rows(self, sql: str, timeout_s: float = 600) -> list[dict[str, str | None]]:
+    def rows(self, sql: str, timeout_s: float = 600, parameters: Sequence[str] = ()) -> list[dict[str, str | None]]:
         """
         Run *sql* and return its rows as texts by column name, as Athena prints them.
 
+        Shape: *parameters* are SQL literals, one for each `?`.
         Errors: SnapshotIncomplete when the query fails or takes longer than *timeout_s*, with Athena's own reason.
         """
+        more: Any = {"ExecutionParameters": list(parameters)} if parameters else {}
         query_id = self.client.start_query_execution(
-            QueryString=sql, QueryExecutionContext={"Database": self.database}, WorkGroup=self.workgroup
+            QueryString=sql, QueryExecutionContext={"Database": self.database}, WorkGroup=self.workgroup, **more
         )["QueryExecutionId"]
         self._wait(query_id, timeout_s)
         pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)

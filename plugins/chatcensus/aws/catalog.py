@@ -1,56 +1,32 @@
 """The Glue catalog: tables generated from one list of columns, and upserts that change nothing twice."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chatcensus.evaluation import ATTRIBUTE, Evaluation
+from chatcensus.layer_sql import CHANGED_ITEMS, CURATED_COLUMNS, EXPORTED_ITEMS, item_columns
 from chatcensus.mapping import TableMapping
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
-CONVERSATIONS = "conversations_ion"
 PARTITION_KEY = "export_id"
-
-# DynamoDB numbers are decimals in Ion: any other numeric type fails the query (amazon-ion/ion-hive-serde issue 110).
-_NUMBER = "decimal(38,0)"
-_TYPES: dict[object, str] = {int: _NUMBER, bool: "boolean"}
-# What `Evaluation.attribute()` stores in the place of its verdict.
-_VERDICT_TYPES = {"outcome": "string", "category": "string", "inquiry_score": _NUMBER, "reason": "string"}
+CURATED = "conversations_curated"
 
 
-def evaluation_types() -> dict[str, str]:
-    """Return the Athena type of every attribute of a stored evaluation."""
-    stored = {field.name: _TYPES.get(field.type, "string") for field in fields(Evaluation) if field.name != "verdict"}
-    return {**stored, **_VERDICT_TYPES}
-
-
-def conversation_table(mapping: TableMapping, bucket: str, prefix: str) -> dict[str, Any]:
+def exported_table(mapping: TableMapping, bucket: str, prefix: str) -> dict[str, Any]:
     """
-    Return the Glue TableInput over exports of the conversation table, with one Ion path extractor per column.
+    Return the Glue TableInput over full exports of the conversation table, with one Ion path extractor per column.
 
-    Neither the turns nor the user are columns: no query can read them.
     Source: https://docs.aws.amazon.com/athena/latest/ug/ion-serde-using-path-extractors.html.
     """
-    columns: dict[str, tuple[str, tuple[str, ...]]] = {"conversation_id": ("string", (mapping.partition_key,))}
-    for name, attribute in (
-        ("created_at", mapping.created_at and mapping.created_at.attribute),
-        ("language", mapping.language),
-    ):
-        columns[name] = ("string", (attribute or "no_such_attribute",))
-    for name, athena_type in evaluation_types().items():
-        columns[f"{ATTRIBUTE}_{name}"] = (athena_type, (ATTRIBUTE, name))
-    return {
-        "Name": CONVERSATIONS,
-        "TableType": "EXTERNAL_TABLE",
-        "Parameters": {"EXTERNAL": "TRUE", "classification": "ion"},
-        "PartitionKeys": [{"Name": PARTITION_KEY, "Type": "string"}],
-        "StorageDescriptor": {
-            "Columns": [{"Name": name, "Type": athena_type} for name, (athena_type, _) in columns.items()],
-            "Location": f"s3://{bucket}/{prefix}/AWSDynamoDB/",
+    columns = item_columns(mapping)
+    return _table(
+        EXPORTED_ITEMS,
+        {name: athena_type for name, (athena_type, _) in columns.items()},
+        f"s3://{bucket}/{prefix}/AWSDynamoDB/",
+        {
             "InputFormat": "com.amazon.ionhiveserde.formats.IonInputFormat",
             "OutputFormat": "com.amazon.ionhiveserde.formats.IonOutputFormat",
             "SerdeInfo": {
@@ -61,12 +37,52 @@ def conversation_table(mapping: TableMapping, bucket: str, prefix: str) -> dict[
                 },
             },
         },
+        "ion",
+    )
+
+
+def changed_table(bucket: str, prefix: str) -> dict[str, Any]:
+    """Return the Glue TableInput over incremental exports: each line as it is, one changed item in DynamoDB's JSON."""
+    serde = {"SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe", "Parameters": {}}
+    storage = {
+        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+        "SerdeInfo": serde,
+    }
+    return _table(CHANGED_ITEMS, {"line": "string"}, f"s3://{bucket}/{prefix}/increments/", storage, "json")
+
+
+def _table(
+    name: str, columns: Mapping[str, str], location: str, storage: dict[str, Any], classification: str
+) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"EXTERNAL": "TRUE", "classification": classification},
+        "PartitionKeys": [{"Name": PARTITION_KEY, "Type": "string"}],
+        "StorageDescriptor": {
+            "Columns": [{"Name": column, "Type": athena_type} for column, athena_type in columns.items()],
+            "Location": location,
+            **storage,
+        },
     }
 
 
-def parquet_table(name: str, description: str, columns: Sequence[Mapping[str, str]], location: str) -> dict[str, Any]:
+def curated_table(location: str) -> dict[str, Any]:
+    """Return the Glue TableInput of the layers of all snapshots, as `include/sql/layers/layer.sql` writes them."""
+    columns = [{"name": name, "type": kind, "description": ""} for name, kind in CURATED_COLUMNS.items()]
+    return parquet_table(CURATED, "Items of every snapshot, by layer", columns, location, (PARTITION_KEY, "layer"))
+
+
+def parquet_table(
+    name: str,
+    description: str,
+    columns: Sequence[Mapping[str, str]],
+    location: str,
+    partition_keys: Sequence[str] = (PARTITION_KEY,),
+) -> dict[str, Any]:
     """
-    Return the Glue TableInput of Parquet files under *location*, partitioned by export.
+    Return the Glue TableInput of Parquet files under *location*, partitioned by export unless *partition_keys* say.
 
     Shape: each of *columns* has a name, a type and a description.
     """
@@ -75,7 +91,7 @@ def parquet_table(name: str, description: str, columns: Sequence[Mapping[str, st
         "Description": description,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
-        "PartitionKeys": [{"Name": PARTITION_KEY, "Type": "string"}],
+        "PartitionKeys": [{"Name": key, "Type": "string"} for key in partition_keys],
         "StorageDescriptor": {
             "Columns": [{"Name": c["name"], "Type": c["type"], "Comment": c["description"]} for c in columns],
             "Location": location,
@@ -104,17 +120,19 @@ def upsert_table(client: "GlueClient", database: str, table: dict[str, Any]) -> 
         )
 
 
-def upsert_partition(client: "GlueClient", database: str, table: dict[str, Any], value: str, location: str) -> None:
-    """Create the partition *value* of *table* at *location*, or move it there."""
+def upsert_partition(
+    client: "GlueClient", database: str, table: dict[str, Any], values: Sequence[str], location: str
+) -> None:
+    """Create the partition of *table* with the *values* of its keys at *location*, or move it there."""
     descriptor = {**table["StorageDescriptor"], "Location": location}
-    partition: Any = {"Values": [value], "StorageDescriptor": descriptor}
+    partition: Any = {"Values": list(values), "StorageDescriptor": descriptor}
     try:
         client.create_partition(DatabaseName=database, TableName=table["Name"], PartitionInput=partition)
     except ClientError as error:
         if error.response["Error"]["Code"] != "AlreadyExistsException":
             raise
         client.update_partition(
-            DatabaseName=database, TableName=table["Name"], PartitionValueList=[value], PartitionInput=partition
+            DatabaseName=database, TableName=table["Name"], PartitionValueList=list(values), PartitionInput=partition
         )
 
 

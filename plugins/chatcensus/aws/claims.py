@@ -2,8 +2,11 @@
 Claims in the control table: one task at a time on a segment, and the account's quota shared exactly among all tasks.
 
     pk                 sk                  holds
-    claim#<table>      <segment>/<of>      owner, try, until
+    claim#<table>      <part>/<split>      owner, try, until
     quota#<model>      shares              version, and per owner its share and the most it wants (in millionths), until
+
+A segment is named by its part and the split of the table that it is a part of (partition.py): `3/16` of a scan,
+`3:<first day>:<last day>/<index>/<hash>` of an index. Two parts of one split never share a conversation.
 
 Times are Unix seconds. Two clocks may differ by SKEW_S: an owner stops that much before its claim ends, and nobody
 takes a claim before it has been over for as long. A later try of the same task takes its claim at once.
@@ -39,7 +42,7 @@ class SegmentClaim:
     """
     The claim of one task on its segment, and its share of the quota.
 
-    Shape: *segment* like `3/16`; *owner* names the run and its task, *attempt* is the number of the try.
+    Shape: *segment* is `<part>/<split>`; *owner* names the run and its task, *attempt* is the number of the try.
     """
 
     lease_s = LEASE_S - SKEW_S
@@ -97,7 +100,7 @@ class SegmentClaim:
                 return
 
     def _in_the_way(self) -> str | None:
-        """Claim the segment and return None, or return who works on it, or on the table split in another number."""
+        """Claim the segment and return None, or return who works on it, or on what may overlap it in another split."""
         if not self._claim():
             return str(self._read(self._segment_key).get("owner"))
         others = self.client.query(
@@ -106,9 +109,8 @@ class SegmentClaim:
             ExpressionAttributeValues={":pk": self._segment_key["pk"]},
             ConsistentRead=True,
         )["Items"]
-        split = self._segment_key["sk"]["S"].rpartition("/")[2]
         for other in others:
-            if other["sk"]["S"].rpartition("/")[2] != split and not self._is_over(other):
+            if may_overlap(self._segment_key["sk"]["S"], other["sk"]["S"]) and not self._is_over(other):
                 self.release()  # two at once may both step back; each looks again at another moment
                 return other["owner"]["S"]
         return None
@@ -201,6 +203,22 @@ class SegmentClaim:
     def _read(self, key: dict[str, Any]) -> dict[str, Any]:
         item = self.client.get_item(TableName=self.control_table, Key=key, ConsistentRead=True).get("Item", {})
         return {name: _deserialize(value) for name, value in item.items()}
+
+
+def may_overlap(one: str, other: str) -> bool:
+    """
+    Return whether two segments, each `<part>/<split>`, may share a conversation, being of different splits.
+
+    Within one index, segments of different days do not; the days are in ISO form, and empty where there are none.
+    """
+    (part, _, split), (other_part, _, other_split) = one.partition("/"), other.partition("/")
+    if split == other_split:
+        return False
+    days, other_days = part.split(":")[1:], other_part.split(":")[1:]
+    is_of_one_index = split.partition("/")[0] == other_split.partition("/")[0]
+    if is_of_one_index and all(days) and all(other_days) and days and other_days:
+        return days[0] <= other_days[1] and other_days[0] <= days[1]
+    return True
 
 
 def fair_share(wanted: Sequence[int], whole: int = WHOLE) -> int:

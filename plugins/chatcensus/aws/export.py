@@ -1,49 +1,53 @@
-"""A snapshot: one point-in-time export of the table to S3, and the check of what arrived."""
+"""One point-in-time export of the table to S3, full or incremental, and the check of what arrived."""
 
 import base64
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from chatcensus.errors import SnapshotIncomplete
+from chatcensus.errors import SetupError, SnapshotIncomplete
+from chatcensus.snapshot import Export, Recovery
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One export: *data_prefix* is where its data files lie in *bucket*, *export_time* an ISO 8601 text in UTC."""
-
-    export_id: str
-    export_arn: str
-    export_time: str
-    bucket: str
-    data_prefix: str
-    manifest_key: str
-    item_count: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the snapshot as plain values, for an XCom or the ledger."""
-        return asdict(self)
-
-
-def client_token(run_id: str, generation: int) -> str:
+def client_token(run_id: str, generation: int, window: str = "") -> str:
     """
     Return the ClientToken of one export of a run: a retry with the same token attaches to the export it began.
 
+    Shape: *window* tells the increments of a generation apart.
+
     Source: the API page of ExportTableToPointInTime in the DynamoDB reference; a token is good for 8 hours.
     """
-    return hashlib.sha256(f"{run_id}\n{generation}".encode()).hexdigest()
+    return hashlib.sha256(f"{run_id}\n{generation}{window}".encode()).hexdigest()
 
 
-def read_snapshot(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -> Snapshot:
+def read_recovery(dynamodb: "DynamoDBClient", table_name: str) -> tuple[Recovery, datetime]:
+    """Return what can be exported of the table, and the latest time that can be restored, in UTC."""
+    table = dynamodb.describe_table(TableName=table_name)["Table"]
+    backups = dynamodb.describe_continuous_backups(TableName=table_name)["ContinuousBackupsDescription"]
+    window = backups.get("PointInTimeRecoveryDescription", {})
+    if "LatestRestorableDateTime" not in window:
+        raise SetupError(f"point-in-time recovery of table {table_name!r} is off: switch it on")
+    keys = {key["AttributeName"] for key in table["KeySchema"]}
+    recovery = Recovery(
+        # Another table of the same name has another creation time.
+        table=f"{table['TableArn']} of {table['CreationDateTime'].astimezone(UTC).isoformat()}",
+        earliest=window["EarliestRestorableDateTime"].astimezone(UTC),
+        key_types={
+            a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"] if a["AttributeName"] in keys
+        },
+    )
+    return recovery, window["LatestRestorableDateTime"].astimezone(UTC)
+
+
+def read_export(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -> Export:
     """
     Return the finished export *export_arn*, after checking that every file of its manifest is there and whole.
 
@@ -58,20 +62,22 @@ def read_snapshot(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -
     files = _read(s3, bucket, summary["manifestFilesS3Key"], _json_lines)
     for file in files:
         _check_file(s3, bucket, file)
+    window = description.get("IncrementalExportSpecification")
     counts = {sum(file["itemCount"] for file in files), summary["itemCount"], description["ItemCount"]}
     if len(counts) > 1:
         raise SnapshotIncomplete(
             f"export {export_arn}: its files hold {sum(file['itemCount'] for file in files)} items, its manifest says "
             f"{summary['itemCount']}, DynamoDB says {description['ItemCount']}: export again"
         )
-    return Snapshot(
+    return Export(
         export_id=export_arn.rsplit("/", 1)[-1],
         export_arn=export_arn,
-        export_time=description["ExportTime"].astimezone(UTC).isoformat(),
+        export_time=(window["ExportToTime"] if window else description["ExportTime"]).astimezone(UTC).isoformat(),
         bucket=bucket,
-        data_prefix=manifest_key.rsplit("/", 1)[0] + "/data/",
-        manifest_key=manifest_key,
+        # The files of all increments under one prefix share a folder; each of ours has a prefix of its own.
+        data_prefix=manifest_key.rsplit("/", 2 if window else 1)[0] + "/data/",
         item_count=counts.pop(),
+        from_time=window["ExportFromTime"].astimezone(UTC).isoformat() if window else None,
     )
 
 

@@ -6,6 +6,8 @@ The ledger: the control table with one row per run (spend, tally, export) and th
     quarantine               <id>       conversations whose item has no room for an evaluation
     unanswered               <id>#<content hash>   calls that came to nothing, of all runs together
     published#<database>     pointer    export id and time of what readers see
+    watermark#<database>     watermark  up to where the exports are without a gap: snapshot, table, columns, version
+    layer#<database>         <id>       where the rows of an export lie as Parquet
 """
 
 import logging
@@ -18,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chatcensus.answer import Reason
 from chatcensus.conversation import Conversation
+from chatcensus.snapshot import Snapshot, Watermark
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -91,6 +94,33 @@ class Ledger:
         condition = "attribute_not_exists(pk) OR export_time <= :export_time"
         return self._set(_key(f"published#{database}", "pointer"), moved, condition)
 
+    def watermark(self, database: str) -> Watermark | None:
+        """Return up to where the exports are without a gap; None before the first full export."""
+        row = self._get(_key(f"watermark#{database}", "watermark"))
+        if not row:
+            return None
+        return Watermark(Snapshot.from_dict(row["snapshot"]), row["table"], row["columns"], int(row["version"]))
+
+    def move_watermark(self, database: str, watermark: Watermark) -> bool:
+        """Write *watermark* as the version after the one it was made from; False when another run has been quicker."""
+        row = {
+            "snapshot": watermark.snapshot.as_dict(),
+            "table": watermark.table,
+            "columns": watermark.columns,
+            "version": watermark.version,
+        }
+        key = _key(f"watermark#{database}", "watermark")
+        condition = "attribute_not_exists(pk)" if watermark.version == 1 else "version = :before"
+        return self._set(key, row, condition, {":before": watermark.version - 1} if watermark.version > 1 else {})
+
+    def layer(self, database: str, layer_id: str) -> str | None:
+        """Return the prefix at which the rows of an export lie as Parquet; None before they were written."""
+        return self._get(_key(f"layer#{database}", layer_id)).get("prefix")
+
+    def keep_layer(self, database: str, layer_id: str, prefix: str) -> None:
+        """Remember where the rows of an export lie."""
+        self._set(_key(f"layer#{database}", layer_id), {"prefix": prefix})
+
     def quarantine(self, conversation_id: str, reason: Reason) -> bool:
         """Remember a conversation that cannot carry an evaluation itself; False when that is known already."""
         row = {"reason": str(reason), "run_id": self.run_id}
@@ -111,14 +141,23 @@ class Ledger:
         answer = self.client.get_item(TableName=self.control_table, Key=key, ConsistentRead=True)
         return {name: _deserialize(value) for name, value in answer.get("Item", {}).items()}
 
-    def _set(self, key: dict[str, Any], attributes: Mapping[str, object], condition: str | None = None) -> bool:
+    def _set(
+        self,
+        key: dict[str, Any],
+        attributes: Mapping[str, object],
+        condition: str | None = None,
+        compared: Mapping[str, object] | None = None,
+    ) -> bool:
         names = {f"#{index}": name for index, name in enumerate(attributes)}
         request: dict[str, Any] = {
             "TableName": self.control_table,
             "Key": key,
             "UpdateExpression": "SET " + ", ".join(f"#{i} = :{name}" for i, name in enumerate(attributes)),
             "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {f":{name}": _serialize(value) for name, value in attributes.items()},
+            "ExpressionAttributeValues": {
+                **{f":{name}": _serialize(value) for name, value in attributes.items()},
+                **{name: _serialize(value) for name, value in (compared or {}).items()},
+            },
         }
         return self._update(request | ({"ConditionExpression": condition} if condition else {}))
 

@@ -12,14 +12,17 @@ from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
 from chatcensus.aws.deadline import set_deadline
-from chatcensus.census import Census, Job
+from chatcensus.census import Census
 from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
+from chatcensus.job import Job
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
 from chatcensus.pacing import Quota
+from chatcensus.partition import Segment
+from chatcensus.reevaluation import Where
 from chatcensus.taxonomy import Taxonomy
 
 
@@ -39,6 +42,8 @@ class ClassifySegmentOperator(BaseOperator):
     :param max_conversations: how many conversations the whole run may ask about; 0 for all (templated)
     :param in_flight: how many calls this task keeps under way at most (templated)
     :param quota: requests and tokens a minute that all tasks together may use of the model (templated)
+    :param reevaluate: condition on what is judged again; empty for what is pending (templated)
+    :param is_dry_run: true only counts what is due: no call, no write (templated)
     :param pseudonym_variable: Airflow Variable with the secret of the user pseudonyms
     :param aws_conn_id: the Airflow connection with credentials, role and Region
     """
@@ -53,6 +58,8 @@ class ClassifySegmentOperator(BaseOperator):
         "max_conversations",
         "in_flight",
         "quota",
+        "reevaluate",
+        "is_dry_run",
     )
     template_ext: Sequence[str] = (".md",)
     template_fields_renderers = {"segment": "json", "instructions": "md"}  # noqa: RUF012 - as Airflow declares it
@@ -73,6 +80,8 @@ class ClassifySegmentOperator(BaseOperator):
         max_conversations: str | int = 0,
         in_flight: str | int,
         quota: Mapping[str, str | float],
+        reevaluate: str = "",
+        is_dry_run: str = "false",
         pseudonym_variable: str = "chatcensus_pseudonym_secret",
         aws_conn_id: str = "aws_default",
         **kwargs: Any,
@@ -81,7 +90,7 @@ class ClassifySegmentOperator(BaseOperator):
         self.segment, self.table, self.control_table, self.model = segment, table, control_table, model
         self.instructions, self.taxonomy, self.mapping, self.models = instructions, taxonomy, mapping, models
         self.max_usd, self.max_conversations = max_usd, max_conversations
-        self.in_flight, self.quota = in_flight, quota
+        self.in_flight, self.quota, self.reevaluate, self.is_dry_run = in_flight, quota, reevaluate, is_dry_run
         self.pseudonym_variable, self.aws_conn_id = pseudonym_variable, aws_conn_id
         self._census: Census | None = None
 
@@ -102,12 +111,12 @@ class ClassifySegmentOperator(BaseOperator):
             self._census.stop.set()
 
     def _claim(self, context: Context) -> SegmentClaim:
-        ti, segment = context["ti"], self.segment
+        ti, segment = context["ti"], Segment.model_validate(self.segment)
         return SegmentClaim(
             aws_client("dynamodb", self.aws_conn_id),
             self.control_table,
             self.table,
-            f"{segment['segment']}/{segment['segments']}",
+            f"{segment.part}/{segment.split}",
             self.model,
             owner=f"{context['dag'].dag_id}/{context['run_id']}/{ti.map_index}",
             attempt=ti.try_number,
@@ -117,13 +126,14 @@ class ClassifySegmentOperator(BaseOperator):
         mapping = read_yaml(self.mapping, TableMapping)
         taxonomy = read_yaml(self.taxonomy, Taxonomy)
         model = read_yaml(self.models, ModelCatalog).model(self.model)
-        in_flight, segment = int(self.in_flight), self.segment
+        in_flight, segment = int(self.in_flight), Segment.model_validate(self.segment)
+        judged = Window.from_dict(segment.window)
         max_micro_usd = int(Decimal(str(self.max_usd)) * 1_000_000)
         dynamodb = aws_client("dynamodb", self.aws_conn_id, connections=in_flight + 4)
         job = Job(
-            name=segment["name"],
+            name=segment.name,
             run_id=context["run_id"],
-            window=Window.from_dict(segment["window"]),
+            window=judged,
             mapping=mapping,
             instructions=self.instructions,
             taxonomy=taxonomy,
@@ -132,13 +142,16 @@ class ClassifySegmentOperator(BaseOperator):
             quota=Quota(burndown=model.burndown, **{name: float(value) for name, value in self.quota.items()}),
             pseudonym_secret=self._secret(),
             in_flight=in_flight,
-            expected=segment["expected"],
+            expected=segment.expected,
+            where=Where.parse(self.reevaluate) if self.reevaluate.strip() else None,
+            is_dry_run=self.is_dry_run.strip().lower() == "true",
         )
         bedrock = aws_client("bedrock-runtime", self.aws_conn_id, client_config(in_flight))
         set_deadline(bedrock, "Converse", CALL_DEADLINE_S)
+        s3 = aws_client("s3", self.aws_conn_id) if mapping.body else None
         return Census(
             job,
-            store=ConversationStore(dynamodb, self.table, mapping, segment["segment"], segment["segments"]),
+            store=ConversationStore(dynamodb, self.table, mapping, segment.read, judged, s3),
             judge=BedrockJudge(bedrock, self.model, model, taxonomy),
             ledger=run_ledger(
                 context, self.control_table, self.aws_conn_id, max_micro_usd, int(self.max_conversations)

@@ -9,11 +9,12 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from chatcensus.aws.athena import Athena, sql_string
-from chatcensus.aws.catalog import PARTITION_KEY, parquet_table, upsert_partition, upsert_table
+from chatcensus.aws.catalog import CURATED, PARTITION_KEY, parquet_table, upsert_partition, upsert_table
 from chatcensus.dashboard.report import render_report
 from chatcensus.include import read_yaml
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
-from chatcensus.publication import check_tables, report, totals
+from chatcensus.publication import check_layers, check_tables, report, totals
+from chatcensus.snapshot import Snapshot
 from chatcensus.summaries import Summaries, Summary
 from chatcensus.taxonomy import Taxonomy
 
@@ -68,9 +69,13 @@ class PublishSummariesOperator(BaseOperator):
         with airflow_errors():
             athena = Athena(aws_client("athena", self.aws_conn_id), self.database, self.workgroup)
             summaries = read_yaml(self.summaries, Summaries).summaries
-            counted = totals(self._outcomes(athena), int(self.snapshot["item_count"]))
+            snapshot = Snapshot.from_dict(self.snapshot)
+            conversations = check_layers(self._layers(athena), [export.item_count for export in snapshot.layers])
+            outcomes = self._outcomes(athena)
+            judged_again = outcomes.pop("judged_again")
+            counted = totals(outcomes, conversations)
             tables = {summary.table: self._stage(athena, summary) for summary in summaries}
-            check_tables(tables, counted)
+            check_tables(tables, counted | {"judged_again": judged_again})
             content = report(
                 run_id=context["run_id"],
                 now=datetime.now(UTC),
@@ -82,12 +87,25 @@ class PublishSummariesOperator(BaseOperator):
             )
             return self._publish(context, athena, summaries, content)
 
-    def _outcomes(self, athena: Athena) -> dict[str, int]:
+    def _layers(self, athena: Athena) -> dict[str, dict[str, int]]:
+        """Return how many items of each kind each layer has."""
         rows = athena.rows(
-            "select outcome, count(*) as conversations from evaluations "  # noqa: S608 - quoted by the filter
-            f"where export_id = {sql_string(self.snapshot['export_id'])} group by outcome"
+            f"select layer, item_kind, count(*) as items from {CURATED} "  # noqa: S608 - quoted by the filter
+            f"where export_id = {sql_string(self.snapshot['export_id'])} group by layer, item_kind"
         )
-        return {str(row["outcome"]): int(row["conversations"] or 0) for row in rows}
+        layers: dict[str, dict[str, int]] = {}
+        for row in rows:
+            layers.setdefault(str(row["layer"]), {})[str(row["item_kind"])] = int(row["items"] or 0)
+        return layers
+
+    def _outcomes(self, athena: Athena) -> dict[str, int]:
+        """Return the conversations of each outcome, and those that were judged again."""
+        rows = athena.rows(
+            "select outcome, count(*) as conversations, count_if(previous_outcome is not null) as judged_again "  # noqa: S608 - quoted by the filter
+            f"from evaluations where export_id = {sql_string(self.snapshot['export_id'])} group by outcome"
+        )
+        outcomes = {str(row["outcome"]): int(row["conversations"] or 0) for row in rows}
+        return outcomes | {"judged_again": sum(int(row["judged_again"] or 0) for row in rows)}
 
     def _stage(self, athena: Athena, summary: Summary) -> list[Mapping[str, Any]]:
         """Add the new files as a partition that no view shows yet, and return their rows."""
@@ -96,7 +114,7 @@ class PublishSummariesOperator(BaseOperator):
         columns = [column.model_dump() for column in summary.columns]
         table = parquet_table(f"{summary.table}_snapshots", summary.description, columns, prefix.split("export_id=")[0])
         upsert_table(glue, self.database, table)
-        upsert_partition(glue, self.database, table, export_id, prefix)
+        upsert_partition(glue, self.database, table, (export_id,), prefix)
         return summary.read(athena.rows(_select(summary, export_id)))
 
     def _publish(

@@ -10,8 +10,8 @@ from chatcensus.errors import SetupError
 from chatcensus.operators.aws_client import airflow_errors, run_ledger
 from chatcensus.tally import Tally
 
-# Not the model's doing: nothing was said, or there was no room for an evaluation.
-_NOT_REJECTED = (Reason.EMPTY, Reason.TOO_LARGE)
+# Not the model's doing: nothing was said, there was no room for an evaluation, or the mapping does not fit.
+_NOT_REJECTED = (Reason.EMPTY, Reason.TOO_LARGE, Reason.UNREADABLE)
 
 
 class SettleRunOperator(BaseOperator):
@@ -21,11 +21,13 @@ class SettleRunOperator(BaseOperator):
     :param segments: what `plan` returned (templated)
     :param tallies: what the `classify` tasks returned (templated)
     :param control_table: the table of the ledger (templated)
-    :param max_rejection_percent: how many of the judged may have been quarantined for the model's answers (templated)
+    :param max_rejection_percent: how many of the judged may have been quarantined for the model's answers, and how many
+        of those read because the mapping does not fit them (templated)
+    :param is_dry_run: true when the run only counts: then nothing is recorded (templated)
     :param aws_conn_id: the Airflow connection with credentials, role and Region
     """
 
-    template_fields: Sequence[str] = ("segments", "tallies", "control_table", "max_rejection_percent")
+    template_fields: Sequence[str] = ("segments", "tallies", "control_table", "max_rejection_percent", "is_dry_run")
     ui_color = "#dbe9f4"
 
     def __init__(
@@ -35,12 +37,13 @@ class SettleRunOperator(BaseOperator):
         tallies: Any,
         control_table: str,
         max_rejection_percent: str | float,
+        is_dry_run: str = "false",
         aws_conn_id: str = "aws_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.segments, self.tallies, self.control_table = segments, tallies, control_table
-        self.max_rejection_percent, self.aws_conn_id = max_rejection_percent, aws_conn_id
+        self.max_rejection_percent, self.is_dry_run, self.aws_conn_id = max_rejection_percent, is_dry_run, aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the run's tally."""
@@ -49,25 +52,55 @@ class SettleRunOperator(BaseOperator):
                 raise SetupError("plan ended without segments: see its log, then clear plan and what follows")
             tallies = list(self.tallies[:]) if self.tallies else []  # a slice is one request to Airflow
             tally = Tally.total(tallies)
+            if self.is_dry_run.lower() == "true":
+                return self._forecast(tally, len(tallies))
             ledger = run_ledger(context, self.control_table, self.aws_conn_id)
-            generation = int(ledger.run().get("generation", 0))
-            if tally.written or not generation:
+            run = ledger.run()
+            generation, paid = int(run.get("generation", 0)), int(run.get("spent_micro_usd", 0))
+            # Clearing settle alone adds up the same tallies again; only another classification pays or counts.
+            is_counted = run.get("tally") == tally.as_dict() and run.get("settled_micro_usd") == paid
+            if not generation or (tally.written and not is_counted):
                 generation += 1  # something new to export: the next export is another one
-            ledger.record(tally=tally.as_dict(), generation=generation, segments_ended=len(tallies))
+            ended = {"segments_ended": len(tallies), "settled_micro_usd": paid}
+            ledger.record(tally=tally.as_dict(), generation=generation, **ended)
             self.log.info("run total: %s", tally.as_dict())
             check_run(tally, len(tallies), len(self.segments), float(self.max_rejection_percent))
             return tally.as_dict()
 
+    def _forecast(self, tally: Tally, ended: int) -> dict[str, Any]:
+        """Say what a real run would do; there is nothing to record."""
+        check_ended(tally, ended, len(self.segments))
+        self.log.info(
+            "dry run: %d conversations are due, about %.4f USD (an estimate: one call each); no call was made and "
+            "nothing was written: %s",
+            tally.due,
+            tally.forecast_micro_usd / 1e6,
+            tally.as_dict(),
+        )
+        return tally.as_dict()
 
-def check_run(tally: Tally, ended: int, segments: int, max_percent: float) -> None:
-    """
-    Raise unless all segments ended, the tally adds up, and the model's answers were mostly good.
 
-    Errors: SetupError, since no retry of this task can help: clear the failed segments, or correct prompt or model.
-    """
+def check_ended(tally: Tally, ended: int, segments: int) -> None:
+    """Raise unless all segments ended and the tally adds up. Errors: SetupError, SnapshotIncomplete."""
     if ended < segments:
         raise SetupError(f"{ended} of {segments} segments ended well: clear the failed classify tasks only")
     tally.check()
+
+
+def check_run(tally: Tally, ended: int, segments: int, max_percent: float) -> None:
+    """
+    Raise unless all segments ended, the tally adds up, and conversations and answers could mostly be read.
+
+    Errors: SetupError, since no retry of this task can help: clear the failed segments, or correct prompt, model or
+    mapping.
+    """
+    check_ended(tally, ended, segments)
+    unreadable = tally.reasons[Reason.UNREADABLE]
+    if tally.read and 100 * unreadable > max_percent * tally.read:
+        raise SetupError(
+            f"{unreadable} of {tally.read} conversations cannot be read, more than {max_percent} %: see "
+            f"`chatcensus table check`, and correct include/table.yaml before publishing"
+        )
     rejected = sum(count for reason, count in tally.reasons.items() if reason not in _NOT_REJECTED)
     judged = rejected + tally.outcomes["evaluated"]
     if judged and 100 * rejected > max_percent * judged:

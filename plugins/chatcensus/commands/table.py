@@ -1,0 +1,104 @@
+"""`table check`: read some items, and show what the mapping understands of them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import boto3
+import typer
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chatcensus.aws.index import checked_index
+from chatcensus.errors import SetupError
+from chatcensus.include import read_yaml
+from chatcensus.mapping import Item, TableMapping
+from chatcensus.table_check import TableCheck, check_items
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+    from mypy_boto3_s3 import S3Client
+
+app = typer.Typer(help="Look at the conversation table through the mapping.", no_args_is_help=True)
+_deserialize = TypeDeserializer().deserialize
+
+
+@app.callback()
+def _of_table() -> None:
+    """Keep `check` a word of its own: typer folds the only command of a group into the group."""
+
+
+@app.command()
+def check(
+    table: Annotated[str, typer.Option(help="The name of the conversation table.")],
+    mapping: Annotated[Path, typer.Option(help="Yours, or one of include/presets/*.yaml.")] = Path(
+        "include/table.yaml"
+    ),
+    items: Annotated[int, typer.Option(min=1, max=10_000, help="How many items to read.")] = 100,
+) -> None:
+    """Show, without any text, what the mapping understands of a table's items; exit code 1 when it needs a change."""
+    mapped = read_yaml(mapping, TableMapping)
+    try:
+        found = _look(boto3.client("dynamodb"), boto3.client("s3"), table, mapped, items)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        raise SetupError(
+            f"{error.operation_name} answered {code}: check the names of table and bucket, and the access"
+        ) from None
+    except BotoCoreError as error:
+        raise SetupError(f"AWS cannot be asked ({type(error).__name__}): check region and credentials") from None
+    typer.echo(f"Table {table} through {mapping}")
+    typer.echo("\n".join(found.lines))
+    typer.echo("\n".join(["To change:", *(f"  {change}" for change in found.changes)]) if found.changes else "OK")
+    raise typer.Exit(1 if found.changes else 0)
+
+
+def _look(dynamodb: "DynamoDBClient", s3: "S3Client", table: str, mapping: TableMapping, limit: int) -> TableCheck:
+    found = TableCheck()
+    description = dynamodb.describe_table(TableName=table)["Table"]
+    keys = [key["AttributeName"] for key in description["KeySchema"]]
+    mapped = [key for key in (mapping.partition_key, mapping.sort_key) if key]
+    found.say("key", f"{', '.join(keys)}; the mapping says {', '.join(mapped)}")
+    _check_index(found, table, description, mapping)
+    if keys != mapped:
+        found.changes.append(f"partition_key, sort_key: the table has {', '.join(keys)}")
+        return found
+    if mapping.body and mapping.body.bucket:
+        s3.head_bucket(Bucket=mapping.body.bucket)  # whether or not one of these items is a large one
+    items = list(_items(dynamodb, table, limit))
+    check_items(found, mapping, items, lambda item: _body(s3, mapping.body_pointer(item)), datetime.now(UTC))
+    return found
+
+
+def _check_index(found: TableCheck, table: str, description: "TableDescriptionTypeDef", mapping: TableMapping) -> None:
+    if mapping.partition.strategy == "scan":
+        found.say("partition", "scan: every run reads the whole table")
+        return
+    found.say("partition", f"{mapping.partition.strategy}: index {mapping.partition.index}")
+    try:
+        checked_index(table, description, mapping.partition)
+    except SetupError as error:
+        found.changes.append(f"partition: {error}")
+
+
+def _items(dynamodb: "DynamoDBClient", table: str, limit: int) -> "Iterator[Item]":
+    some = {"MaxItems": limit, "PageSize": limit}
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, PaginationConfig=some)  # type: ignore[arg-type]
+    for page in pages:
+        for item in page["Items"]:
+            yield {name: _deserialize(value) for name, value in item.items()}
+
+
+def _body(s3: "S3Client", pointer: tuple[str, str] | None) -> str | None:
+    if pointer is None:
+        return None
+    bucket, key = pointer
+    try:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8")
+    except s3.exceptions.NoSuchKey:
+        return None
+    except UnicodeDecodeError:
+        return ""  # not JSON

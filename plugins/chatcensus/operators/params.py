@@ -1,0 +1,33 @@
+"""What a person may choose for one run: the form that the Airflow UI shows, with types and bounds."""
+
+from airflow.sdk import Param
+
+from chatcensus.reevaluation import EXAMPLE
+
+_WHERE = r"^\s*$|^\s*\w+\s*=[^;=]+(;\s*\w+\s*=[^;=]+)*;?\s*$"
+_DAY = r"^$|^\d{4}-\d\d-\d\d$"
+
+PARAMS = {
+    "max_usd": Param(5, type="number", minimum=0, description="Budget in USD; at it, the rest stays pending"),
+    "max_conversations": Param(0, type="integer", minimum=0, description="Ask about so many at most; 0: about all"),
+    "created_from": Param("", type="string", pattern=_DAY, description="Only conversations from this day on"),
+    "created_before": Param("", type="string", pattern=_DAY, description="Only conversations before this day"),
+    "reevaluate": Param(
+        "",
+        type="string",
+        pattern=_WHERE,
+        description=f"Judge again what has an evaluation of this kind, and nothing else, such as {EXAMPLE}",
+    ),
+    "dry_run": Param(False, type="boolean", description="Only count what is due and forecast its cost"),
+    "publish": Param(True, type="boolean", description="Export and publish; false ends the run after settle"),
+    "full_export": Param(False, type="boolean", description="Export the whole table, though changes would do"),
+    "conversations_per_segment": Param(
+        5000, type="integer", minimum=1, maximum=100_000, description="Conversations for one mapped classify task"
+    ),
+    "in_flight": Param(64, type="integer", minimum=1, maximum=256, description="Model calls of a task at one time"),
+    "requests_per_minute": Param(
+        800, type="number", exclusiveMinimum=0, description="Requests a minute for all runs together: 80 % of the quota"
+    ),
+    "tokens_per_minute": Param(1_600_000, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"),
+    "max_rejection_percent": Param(5, type="number", minimum=0, maximum=100, description="Fail at more bad answers"),
+}
