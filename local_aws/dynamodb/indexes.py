@@ -44,13 +44,11 @@ class Index:
         kind = index.projection.get("ProjectionType") if index else "ALL"
         others = index.projection.get("NonKeyAttributes", []) if index and kind == "INCLUDE" else []
         self.projected = None if kind == "ALL" else {*self.names, *others}
+        self.has_keys_only = self.projected is not None and len(self.projected) == len(self.names)
         self.keys = KeyOrder()
         self.size_bytes = 0
+        self._names_bytes = sum(len(name.encode()) for name in self.names)
         self._table_keys = [self.names.index(name) + 1 for name in table.table_key_attrs]
-
-    @property
-    def has_keys_only(self) -> bool:
-        return self.projected is not None and len(self.projected) == len(self.names)
 
     def entry_of(self, attributes: Attributes) -> Entry | None:
         """Return the entry of an item; None where it is not in the index: it lacks a key, or has another type there."""
@@ -62,6 +60,12 @@ class Index:
     def attributes_of(self, entry: Entry) -> dict[str, Any]:
         """Return the key attributes that an entry stands for."""
         return {name: attribute_of(value) for name, value in zip(self.names, entry[1:], strict=True)}
+
+    def entry_bytes(self, entry: Entry) -> int:
+        """Return the size of the key attributes that an entry stands for, as DynamoDB bills it."""
+        if all(isinstance(value, str) for value in entry[1:]):
+            return self._names_bytes + sum(len(value.encode()) for value in entry[1:])
+        return item_bytes(self.attributes_of(entry))
 
     def key_of(self, entry: Entry) -> Key:
         """Return the key of the item that an entry stands for."""

@@ -113,9 +113,10 @@ class Reads:
         items, fetched, size, count, scanned, last = [], 0.0, 0, 0, 0, None
         for entry in entries:
             held = _Held(table, index, entry, is_fetching=is_fetching)
-            if scanned and size + held.size_bytes > _MOST_PAGE_BYTES:
+            more = held.size_bytes
+            if scanned and size + more > _MOST_PAGE_BYTES:
                 break
-            size += held.size_bytes
+            size += more
             scanned, last = scanned + 1, entry
             fetched += _units(held.image.size_bytes, body) if is_fetching else 0
             if condition is None or holds(condition, held.attributes):
@@ -176,8 +177,10 @@ class _Held:
     def attributes(self) -> Attributes:
         return self.image.attributes() if self._is_whole else self._projected
 
-    @cached_property
+    @property
     def size_bytes(self) -> int:
+        if self._index.has_keys_only:
+            return self._index.entry_bytes(self._entry)
         return self.image.size_bytes if self._index.projected is None else item_bytes(self._projected)
 
     def text(self, tree: Tree) -> bytes:
