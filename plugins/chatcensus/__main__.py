@@ -3,6 +3,7 @@
 import sys
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chatcensus.commands.reevaluate import reevaluate
 from chatcensus.commands.table import app as table
@@ -14,11 +15,21 @@ app.command()(reevaluate)
 
 
 def main() -> None:
-    """Run the command that the arguments name; an error of ours is one line and exit code 1."""
+    """Run the command that the arguments name; an error of ours or of AWS is one line and exit code 1."""
     try:
         app(prog_name="chatcensus")
     except ChatCensusError as error:
         sys.exit(str(error))
+    except ClientError as error:  # its message may quote the request
+        code = error.response["Error"]["Code"]
+        sys.exit(f"{error.operation_name} answered {code}: check the names of table, model and bucket, and the access")
+    except BotoCoreError as error:
+        what = type(error).__name__
+        sys.exit(f"AWS cannot be asked ({what}): check Region, credentials, names and, if it is set, AWS_ENDPOINT_URL")
+    except ValueError as error:
+        if not str(error).startswith("Invalid endpoint"):  # botocore has no class for it
+            raise
+        sys.exit(f"{error}: correct AWS_ENDPOINT_URL, or the Region")
 
 
 if __name__ == "__main__":

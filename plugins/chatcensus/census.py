@@ -96,7 +96,7 @@ class Census:
         self.tally = Tally()
         self.selection = Selection(job, self.tally.skipped, self.clock.now)
         self._leased_until = self._renew_at = -1.0
-        self._is_lost, self._most = False, 1.0
+        self._is_lost, self._most = False, LEAST_SHARE if job.is_dry_run else 1.0
 
     def run(self) -> Tally:
         """

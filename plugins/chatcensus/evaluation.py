@@ -84,6 +84,12 @@ def stored_evaluation(item: Mapping[str, Any], content_hash: str) -> Mapping[str
     return None
 
 
+def is_of_another(item: Mapping[str, Any]) -> bool:
+    """Return whether *item* carries, under the name of ours, an attribute that the census has not written."""
+    evaluation = item.get(ATTRIBUTE)
+    return evaluation is not None and not (isinstance(evaluation, dict) and "content_hash" in evaluation)
+
+
 def of_previous(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the evaluation that takes the place of *evaluation* keeps of it."""
     return {name: evaluation[name] for name in PREVIOUS if name in evaluation}

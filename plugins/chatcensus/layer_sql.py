@@ -1,5 +1,6 @@
 """The SQL that the mapping of the table turns into: what the statement of a layer asks for by name."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -210,7 +211,7 @@ def _conditions(only: Only, column: str, *, is_key: bool) -> list[str]:
     if only.contains is not None:
         conditions.append(f"strpos({text}, {sql_text(only.contains)}) > 0")
     if only.equals is not None:
-        conditions.append(f"{text} = {sql_text(only.equals)}")
+        conditions.append(f"{column} = {sql_text(only.equals)}")  # whatever it looks like, such as `1.0` a number
     return conditions or [f"{column} is not null"]
 
 
@@ -218,9 +219,9 @@ def sql_text(value: str) -> str:
     """
     Return a text of the mapping as an SQL string literal.
 
-    Errors: SetupError for one with a character that nobody can see.
+    Errors: SetupError for one with a control character.
     """
-    if not value.isprintable():
+    if re.search(r"[\x00-\x1f\x7f]", value):
         raise SetupError(f"include/table.yaml: {value!r} holds a control character, which no statement can")
     return "'" + value.replace("'", "''") + "'"
 

@@ -1,5 +1,6 @@
 """Where the user's table keeps a conversation: attribute names are data (`include/table.yaml`), not code."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from chatcensus.turns import MessageNames, Unreadable, decoded, linked
 
 Item = Mapping[str, Any]  # a DynamoDB item as boto3's resource level hands it over
 Name = Annotated[str, Field(min_length=1)]  # of an attribute
+BUCKET_NAME = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Body(_Part):
     """
 
     key: Name
-    bucket: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    bucket: str | None = Field(default=None, pattern=BUCKET_NAME)
     bucket_attribute: Name | None = None
 
     @model_validator(mode="after")
@@ -198,12 +200,13 @@ class TableMapping(MessageNames):
         return all(condition.holds(item) for condition in self.only)
 
     def body_pointer(self, item: Item) -> tuple[str, str] | None:
-        """Return the bucket and key of the S3 object that holds the turns of *item*; None where it names none."""
+        """Return the bucket and key of the S3 object that *item* names for its turns; None where it names none."""
         if self.body is None:
             return None
-        bucket = self.body.bucket or item.get(self.body.bucket_attribute or "")
-        key = item.get(self.body.key)
-        return (bucket, key) if isinstance(bucket, str) and isinstance(key, str) and bucket and key else None
+        bucket, key = self.body.bucket or item.get(self.body.bucket_attribute or ""), item.get(self.body.key)
+        if not (isinstance(bucket, str) and isinstance(key, str) and key and re.fullmatch(BUCKET_NAME, bucket)):
+            return None
+        return bucket, key
 
     def conversation(self, stored: Stored) -> Conversation:
         """

@@ -19,7 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def read_iso(value: object) -> datetime | None:
     """Return the ISO 8601 text *value* as a time in UTC (a text without an offset is UTC); None for anything else."""
-    if not isinstance(value, str) or not re.fullmatch(ISO_TIME, value) or value.endswith("\n"):
+    if not isinstance(value, str) or not re.fullmatch(ISO_TIME, value):
         return None
     try:
         time = datetime.fromisoformat(value)
@@ -32,5 +32,5 @@ def read_epoch(value: object, per_second: int) -> datetime | None:
     """Return the number *value*, or the text of one, as a time in UTC; None for anything else."""
     if not isinstance(value, str | Decimal | int) or isinstance(value, bool) or not re.fullmatch(NUMBER, str(value)):
         return None
-    seconds = float(Decimal(str(value).strip().replace("d", "e")) / per_second)
+    seconds = float(Decimal(str(value).replace("d", "e")) / per_second)
     return _EPOCH + timedelta(seconds=seconds) if FIRST_SECOND <= seconds < END_SECOND else None

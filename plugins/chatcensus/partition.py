@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -36,6 +36,14 @@ class DateIndex(_Part):
     timezone: str = "UTC"
     shards: int = Field(default=0, ge=0, le=1000)
     first_day: str = Field(pattern=r"^\d{4}-\d\d-\d\d$")
+
+    @field_validator("day")
+    @classmethod
+    def _tells_days_apart(cls, form: str) -> str:
+        days = [date(2024, 1, 1) + timedelta(days=number) for number in range(5 * 366)]
+        if len({day.strftime(form) for day in days}) < len(days):  # one entry would be read for two days
+            raise ValueError("two days would have one key: name the day, the month and the year, as in %Y-%m-%d")
+        return form
 
     @field_validator("timezone")
     @classmethod
@@ -74,7 +82,7 @@ class PendingIndex(_Part):
     strategy: Literal["pending-index"]
     index: str = Field(min_length=1)
     attribute: str = Field(min_length=1)
-    values: tuple[str, ...] = Field(min_length=1)
+    values: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
 
     def keys(self, _start: datetime | None, _end: datetime) -> Iterator[tuple[str, str]]:
         """Yield each value of the index's key; the index does not know days."""

@@ -125,7 +125,7 @@ class Sample:
     def lines(self) -> Iterator[str]:
         """Yield what would change, without any text of a conversation."""
         changed = sum(count for (before, after), count in self.kinds.items() if before != after)
-        yield f"{self.kinds.total()} of the sample were judged, {changed} of them would change:"
+        yield f"{self.kinds.total()} of the sample of {len(self.stored)} were judged, {changed} of them would change:"
         for (before, after), count in sorted(self.kinds.items(), key=lambda each: (-each[1], each[0])):
             yield f"  {count:>8,}  {before} → {after}"
         for difference, count in sorted(self.differences.items()):

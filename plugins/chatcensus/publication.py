@@ -55,7 +55,7 @@ def totals(counted: Mapping[str, int], conversations: int | None) -> dict[str, i
     if sum(counted.values()) != expected or sum(found.values()) != expected:
         raise SnapshotIncomplete(
             f"the snapshot has {expected} conversations, the view counts {dict(counted)}: nothing is published; "
-            f"clear the export task to take another snapshot"
+            f"start a run with full_export"
         )
     return {"conversations": expected, **found}
 

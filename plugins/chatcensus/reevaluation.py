@@ -12,6 +12,7 @@ from chatcensus.moment import read_iso
 
 FIELDS = ("category", "reason", "prompt_version", "model")
 TIMES = ("created_from", "created_before")
+_MOST_QUOTED = 80  # characters
 EXAMPLE = "category=coding,writing; created_from=2026-10-01"
 
 
@@ -77,8 +78,9 @@ def _values(part: str, name: str, text: str) -> tuple[str, ...]:
     if "" in values:
         raise _wrong(part, "a value is missing: write name=value, or name=value,value")
     is_of_the_name, remedy = _CHECKS.get(name, (lambda _: True, ""))
-    if unknown := sorted(value for value in values if not is_of_the_name(value)):
-        raise _wrong(part, f"{', '.join(unknown)}: {remedy}")
+    for value in values:
+        if not is_of_the_name(value):
+            raise _wrong(part, f"{_quoted(value)}: {remedy}")
     return values
 
 
@@ -99,4 +101,9 @@ def _time(part: str, text: str) -> datetime:
 
 
 def _wrong(part: str, remedy: str) -> SetupError:
-    return SetupError(f"the condition of the re-evaluation cannot be read at {part!r}: {remedy}")
+    return SetupError(f"the condition of the re-evaluation cannot be read at {_quoted(part)}: {remedy}")
+
+
+def _quoted(text: str) -> str:
+    """Return *text* as one short line, whatever is in it."""
+    return repr(text[:_MOST_QUOTED])

@@ -9,7 +9,7 @@ from typing import Any
 
 from chatcensus.conversation import Conversation
 from chatcensus.errors import SetupError
-from chatcensus.evaluation import evaluation_key, stored_evaluation
+from chatcensus.evaluation import ATTRIBUTE, evaluation_key, is_of_another, stored_evaluation
 from chatcensus.job import Job
 from chatcensus.mapping import Stored
 
@@ -51,7 +51,8 @@ class Selection:
         """
         Return *stored* as a conversation of the run, after those that were held back; nothing if it is none.
 
-        Errors: SetupError when the first MOST_UNREADABLE conversations cannot be read.
+        Errors: SetupError when the first MOST_UNREADABLE conversations cannot be read, or when one carries an attribute
+        of the table's own where the evaluation would be written.
         """
         conversation = self.job.mapping.conversation(stored)
         self._is_readable |= conversation.problem is None
@@ -79,6 +80,12 @@ class Selection:
             return "created_in_future"
         if conversation.created_at not in self.job.window:
             return "outside_interval"
+        if is_of_another(stored.item):
+            raise SetupError(
+                f"attribute {ATTRIBUTE!r} of conversation {conversation.conversation_id} is not of the census, which "
+                "would overwrite it: rename it in your table, or remove it where it is a mistake; `chatcensus table "
+                "check` counts them"
+            )
         previous, where = stored_evaluation(stored.item, conversation.content_hash), self.job.where
         if where is None:
             return Found(stored, conversation, previous, is_due=previous is None)

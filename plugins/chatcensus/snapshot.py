@@ -12,6 +12,7 @@ from chatcensus.mapping import TableMapping
 
 SHORTEST, LONGEST = timedelta(minutes=15), timedelta(hours=24)  # of what an incremental export can cover
 MOST_LAYERS = 30  # then a full export is the compaction: daily runs make one a month
+OLDEST_BASE = timedelta(days=45)  # deploy/chatcensus.yaml deletes layers after 90 days
 
 
 @dataclass(frozen=True)
@@ -142,5 +143,8 @@ class Watermark:
                 f"the increment would begin at {begin.isoformat()}, before {recovery.earliest.isoformat()}, the "
                 "earliest time that can be restored"
             )
+        base = datetime.fromisoformat(self.snapshot.layers[0].export_time)
+        if to - base > OLDEST_BASE:
+            return f"the last full export is of {base.isoformat()}, more than {OLDEST_BASE.days} days ago"
         wanted = len(self.snapshot.layers) + len(windows(self.snapshot.time, to))
         return f"there would be {wanted} layers, the most is {MOST_LAYERS}" if wanted > MOST_LAYERS else None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from statistics import median
 
 from chatcensus.conversation import Conversation
-from chatcensus.evaluation import ATTRIBUTE
+from chatcensus.evaluation import ATTRIBUTE, is_of_another
 from chatcensus.mapping import Item, Stored, TableMapping
 from chatcensus.turns import ROLES
 
@@ -69,7 +69,7 @@ def _check_turns(check: TableCheck, mapping: TableMapping, conversations: Sequen
     problems = Counter(one.problem for one in conversations if one.problem)
     check.say("unreadable", "; ".join(f"{count}: {problem}" for problem, count in problems.most_common()) or "none")
     if problems:
-        where = ", ".join(filter(None, ["turns", "role", "text", "body" if mapping.body else ""]))
+        where = ", ".join(filter(None, ["turns", "role", "roles", "text", "body" if mapping.body else ""]))
         check.changes.append(
             f"{where}: {problems.total()} of {len(conversations)} conversations cannot be read and would be quarantined"
         )
@@ -98,6 +98,10 @@ def _check_attributes(check: TableCheck, mapping: TableMapping, items: Sequence[
         check.say(name, f"{attribute}: on {types.total() / len(items):.0%} ({mixed}{kinds or 'none'})")
         if not types and name not in _MAY_BE_ABSENT:
             check.changes.append(f"{name}: no conversation has {attribute!r}: correct the name, or say null")
+    if others := sum(map(is_of_another, items)):
+        check.changes.append(
+            f"{others} conversations have an {ATTRIBUTE!r} not of the census, which would overwrite it: rename it"
+        )
 
 
 def _type(value: object) -> str:

@@ -60,8 +60,9 @@ class MessageNames(BaseModel):
         An unreadable message of another role is left out; the assistant may say nothing, as when it calls a tool.
         """
         turns = tuple(turn for message in messages if (turn := self._turn(message)))
-        if turns and not any(turn.role in ROLES for turn in turns):
-            raise Unreadable(f"no message has a known role in {self.role!r}")
+        roles = {turn.role for turn in turns}
+        if "user" not in roles and not roles <= ROLES:
+            raise Unreadable(f"no message has the role user in {self.role!r}, and some have one that is not known")
         return turns
 
     def _turn(self, message: object) -> Turn | None:

@@ -158,6 +158,32 @@ def test_a_renewal_from_before_a_freeze_does_not_revive_a_claim_beside_a_differe
     assert successor.renew() is not None
 
 
+def _rows(dynamodb):
+    return [row["sk"]["S"] for row in dynamodb.scan(TableName=TABLE)["Items"] if row["pk"]["S"].startswith("claim#")]
+
+
+def test_claims_that_are_over_leave_no_row_behind(dynamodb, wall):
+    _taken(dynamodb, wall, segment="0::/pending/dead")
+    _taken(dynamodb, wall, segment="1::/pending/dead").release()
+    wall.sleep(LEASE_S + SKEW_S + 1)
+
+    _taken(dynamodb, wall, segment="0::/pending/ab")
+
+    assert _rows(dynamodb) == ["0::/pending/ab"]
+
+
+def test_a_claim_is_seen_behind_more_rows_than_one_page_holds(dynamodb, wall):
+    for number in range(6):  # a page is 1 MB
+        row = {"pk": "claim#chat-conversations", "sk": f"{number}::/pending/ab", "owner": "x" * 200_000}
+        numbers = {"try": {"N": "1"}, "until": {"N": "0"}}
+        dynamodb.put_item(TableName=TABLE, Item={name: {"S": text} for name, text in row.items()} | numbers)
+    _taken(dynamodb, wall, segment="9::/pending/ab")
+    other = _claim(dynamodb, wall, "run-2/0", segment="0::/pending/cd")
+
+    with pytest.raises(SetupError, match=r"'run-1/0' has had the segment"):
+        other.take(wall.sleep, patience_s=30)
+
+
 def test_a_segment_that_stays_busy_is_an_error_that_names_its_owner(dynamodb, wall):
     owner, other = _taken(dynamodb, wall), _claim(dynamodb, wall, "run-2/0")
 

@@ -2,22 +2,26 @@
 
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
+from threading import Condition
 
 import pytest
 
+from chatcensus.aws import exporting
 from chatcensus.aws.athena import Athena
+from chatcensus.aws.export import read_recovery
 from chatcensus.aws.exporting import Exporter
 from chatcensus.aws.layers import Layers
 from chatcensus.aws.ledger import Ledger
 from chatcensus.errors import SnapshotIncomplete
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import LayerSql
-from chatcensus.mapping import TableMapping
-from chatcensus.snapshot import MOST_LAYERS, Watermark
+from chatcensus.mapping import Only, TableMapping
+from chatcensus.snapshot import MOST_LAYERS, OLDEST_BASE, Snapshot, Watermark
 from local_aws.server import LocalAws
 from local_aws.settings import Settings
 from local_aws.stack import create_stack
@@ -34,11 +38,11 @@ class World:
     """A table whose clock moves only when somebody waits, and the runs that export it."""
 
     def __init__(self):
-        self.time = START
+        self.time, self.mapping = START, MAPPING
         self.aws = LocalAws(Settings(export_delay_s=0), now=lambda: self.time).start()
 
     def begin(self):
-        self.time = START
+        self.time, self.mapping = START, MAPPING
         self.aws.reset()
         create_stack(self.aws.client("cloudformation"), {"CreateConversationTable": "true"})
         self.dynamodb = self.aws.client("dynamodb")
@@ -85,12 +89,12 @@ class World:
     def rows(self, snapshot):
         """Register *snapshot* and return what the view shows of it."""
         texts = [
-            render("layers/layer.sql", layer=LayerSql(MAPPING, snapshot.key_types, is_increment=increment))
+            render("layers/layer.sql", layer=LayerSql(self.mapping, snapshot.key_types, is_increment=increment))
             for increment in (False, True)
         ]
         athena = Athena(self.aws.client("athena"), DATABASE, WORKGROUP, sleep=lambda _: None)
         glue = self.aws.client("glue")
-        Layers(glue, athena, self.ledger("any"), MAPPING, RESULT_BUCKET, *texts).register(snapshot)
+        Layers(glue, athena, self.ledger("any"), self.mapping, RESULT_BUCKET, *texts).register(snapshot)
         athena.rows(render("views/evaluations.sql", timezone="Asia/Tokyo"))
         found = athena.rows(f"select * from evaluations where export_id = '{snapshot.export_id}'")  # noqa: S608
         return sorted(sorted((k, v or "") for k, v in row.items() if k != "export_id") for row in found)
@@ -144,22 +148,69 @@ def test_a_retry_exports_nothing_again_whenever_the_first_try_died(world):
     exports = world.exports()
 
     again = world.snapshot("tuesday")
-    world.ledger("tuesday").record(snapshot={})
-    world.dynamodb.delete_item(
-        TableName=CONTROL_TABLE, Key={"pk": {"S": f"watermark#{DATABASE}"}, "sk": {"S": "watermark"}}
-    )
-    before = Watermark(world.exporter("monday").incremental(DATABASE, "v1"), *_facts(world), 1)
-    world.ledger("any").move_watermark(DATABASE, before)
+    _forget_the_snapshot(world, "tuesday")
     after_a_crash = world.snapshot("tuesday")
 
     assert first == again == after_a_crash
     assert world.exports() == exports
 
 
-def _facts(world):
-    from chatcensus.aws.export import read_recovery
+def _forget_the_snapshot(world, run_id):
+    """Leave the ledger as it is when a run dies after its exports and before it moves the watermark from monday's."""
+    world.ledger(run_id).record(snapshot={})
+    key = {"pk": {"S": f"watermark#{DATABASE}"}, "sk": {"S": "watermark"}}
+    world.dynamodb.delete_item(TableName=CONTROL_TABLE, Key=key)
+    table = read_recovery(world.dynamodb, TABLE)[0].table
+    monday = Snapshot.from_dict(world.ledger("monday").run()["snapshot"])
+    world.ledger("any").move_watermark(DATABASE, Watermark(monday, table, "v1", 1))
 
-    return read_recovery(world.dynamodb, TABLE)[0].table, "v1"
+
+def test_a_retry_after_the_token_was_forgotten_attaches_to_the_increment_that_was_begun(world):
+    world.snapshot("monday")
+    world.pass_time(7200)
+    world.put(2)
+    first = world.snapshot("tuesday")
+    _forget_the_snapshot(world, "tuesday")
+    exports = world.exports()
+    world.pass_time(9 * 3600)
+
+    assert world.snapshot("tuesday") == first
+    assert world.exports() == exports
+
+
+def test_an_increment_that_nobody_wrote_down_never_shares_its_folder_with_a_later_try(world):
+    world.snapshot("monday")
+    world.pass_time(7200)
+    world.put(2)
+    lost = world.snapshot("tuesday")
+    _forget_the_snapshot(world, "tuesday")
+    world.ledger("tuesday").record(increments={**world.ledger("tuesday").run()["increments"], "arns": []})
+    world.pass_time(9 * 3600)
+
+    again = world.snapshot("tuesday")
+
+    assert again.layers[1].data_prefix != lost.layers[1].data_prefix
+    assert world.rows(again) == world.rows(world.exporter("check").full())
+
+
+def test_a_snapshot_holds_what_the_run_wrote_in_the_second_of_its_export(world, monkeypatch):
+    world.snapshot("monday")
+    world.pass_time(7200)
+    world.time = world.time.replace(microsecond=300_000)
+    world.put(2)
+    world.time = world.time.replace(microsecond=500_000)
+    exporter = world.exporter("tuesday")
+    written = world.time
+    told = exporting.read_recovery(world.dynamodb, TABLE)[0]
+    latest = [written + timedelta(microseconds=1), written + timedelta(seconds=1)]
+    monkeypatch.setattr(exporting, "read_recovery", lambda *_: (told, latest[min(len(waits), 1)]))
+    waits = []
+    exporter.sleep = lambda seconds: (waits.append(seconds), world._sleep(seconds))
+
+    snapshot = exporter.incremental(DATABASE, "v1")
+
+    assert snapshot.time > written
+    assert [layer.item_count for layer in snapshot.layers] == [0, 1]
 
 
 def test_a_long_pause_is_covered_by_several_windows_that_touch(world):
@@ -216,12 +267,23 @@ def _past_the_horizon(world):
     return {}, "the earliest time that can be restored"
 
 
+def _recovery_off_and_on(world):
+    for is_on in (False, True):
+        world.dynamodb.update_continuous_backups(
+            TableName=TABLE, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": is_on}
+        )
+        world.pass_time(3600)
+    return {}, "the earliest time that can be restored"
+
+
 def _many_layers(world):
     world.pass_time((MOST_LAYERS + 1) * 86_400)
     return {}, f"there would be 3[0-9] layers, the most is {MOST_LAYERS}"
 
 
-@pytest.mark.parametrize("event", [_forced, _other_mapping, _recreated, _past_the_horizon, _many_layers])
+@pytest.mark.parametrize(
+    "event", [_forced, _other_mapping, _recreated, _past_the_horizon, _recovery_off_and_on, _many_layers]
+)
 def test_whatever_does_not_fit_is_repaired_by_a_full_export_and_said(world, caplog, event):
     caplog.set_level(logging.INFO)
     world.put(1)
@@ -244,14 +306,76 @@ def test_an_increment_that_is_damaged_is_repaired_by_the_next_try(world):
     s3, damaged = world.aws.client("s3"), taken.layers[1]
     for entry in s3.list_objects_v2(Bucket=SNAPSHOT_BUCKET, Prefix=damaged.data_prefix)["Contents"]:
         s3.put_object(Bucket=SNAPSHOT_BUCKET, Key=entry["Key"], Body=b"other")
-    exporter = world.exporter("tuesday")
+    _forget_the_snapshot(world, "tuesday")
 
-    with pytest.raises(SnapshotIncomplete, match="md5 differs"):
-        exporter._finished_increment(damaged.export_arn)
-    world.ledger("tuesday").record(snapshot={}, generation=2)
+    with pytest.raises(SnapshotIncomplete, match=r"\(md5 differs\); the next try makes a full export"):
+        world.snapshot("tuesday")
     repaired = world.snapshot("tuesday")
 
     assert [(layer.from_time, layer.item_count) for layer in repaired.layers] == [(None, 1)]
+
+
+@pytest.mark.parametrize("is_increment", [False, True], ids=["full", "increment"])
+def test_a_failed_export_is_told_and_the_next_try_makes_a_full_one(world, is_increment):
+    world.put(1)
+    if is_increment:
+        world.snapshot("monday")
+        world.pass_time(7200)
+    exporter = world.exporter("tuesday")
+    exporter.bucket = "no-such-bucket"
+
+    with pytest.raises(
+        SnapshotIncomplete, match=r"S3 refused: NoSuchBucket; the next try makes (a full|another) export"
+    ):
+        exporter.incremental(DATABASE, "v1")
+
+    assert [layer.from_time for layer in world.snapshot("tuesday").layers] == [None]
+
+
+def test_a_damaged_full_export_is_not_attached_to_for_ever(world):
+    world.put(1)
+    damaged = world.exporter("monday").full()
+    for entry in world.aws.client("s3").list_objects_v2(Bucket=SNAPSHOT_BUCKET, Prefix=damaged.layers[0].data_prefix)[
+        "Contents"
+    ]:
+        world.aws.client("s3").delete_object(Bucket=SNAPSHOT_BUCKET, Key=entry["Key"])
+
+    with pytest.raises(SnapshotIncomplete, match="is not there; the next try makes another export"):
+        world.exporter("monday").full()
+
+    assert world.exporter("monday").full().export_id != damaged.export_id
+
+
+def test_an_export_that_takes_too_long_is_waited_for_by_the_next_try(world, monkeypatch):
+    world.snapshot("monday")
+    world.pass_time(7200)
+    exporter = world.exporter("tuesday")
+    exporter.timeout_s = -1
+    monkeypatch.setattr(
+        exporter.dynamodb, "describe_export", lambda **_: {"ExportDescription": {"ExportStatus": "IN_PROGRESS"}}
+    )
+    with pytest.raises(SnapshotIncomplete, match=r"export arn\S+ takes more than -1 s; a retry waits on"):
+        exporter.incremental(DATABASE, "v1")
+    monkeypatch.undo()
+    exports = world.exports()
+
+    snapshot = world.snapshot("tuesday")
+
+    assert world.exports() == exports
+    assert snapshot == world.ledger("any").watermark(DATABASE).snapshot
+
+
+def test_a_run_waits_for_recovery_for_half_an_hour_and_exports_nothing_before(world):
+    before = world.snapshot("monday")
+    world.pass_time(7200)
+    exporter, exports = world.exporter("tuesday"), world.exports()
+    exporter.sleep = lambda _: None  # and so it does not come
+
+    with pytest.raises(SnapshotIncomplete, match=r"can be restored to 2026-11-01T\S+ only, 1800 s after"):
+        exporter.incremental(DATABASE, "v1")
+
+    assert world.exports() == exports
+    assert world.ledger("any").watermark(DATABASE).snapshot == before
 
 
 def test_the_slower_of_two_runs_goes_on_from_what_the_other_has_exported(world):
@@ -275,6 +399,122 @@ def test_the_slower_of_two_runs_goes_on_from_what_the_other_has_exported(world):
     assert watermark.snapshot.time >= others[0].time
     assert snapshot == watermark.snapshot
     assert world.rows(snapshot) == world.rows(world.exporter("check").full())
+
+
+class Turns:
+    """Lets one of several threads go on at a time; which one, chance decides at each look at the ledger."""
+
+    def __init__(self, seed, names):
+        self.random, self.alive, self.changed = Random(seed), list(names), Condition()  # noqa: S311 - reproducible
+        self.turn = self.random.choice(self.alive)
+
+    def wait(self, name):
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.turn == name, timeout=60)
+
+    def pass_on(self, name, *, has_ended=False):
+        with self.changed:
+            if has_ended:
+                self.alive.remove(name)
+            self.turn = self.random.choice(self.alive or [None])
+            self.changed.notify_all()
+
+    def ledger(self, world, name):
+        turns = self
+
+        class TakingTurns(Ledger):
+            def _get(self, key):
+                turns.pass_on(name)
+                turns.wait(name)
+                return super()._get(key)
+
+            def _update(self, request):
+                turns.pass_on(name)
+                turns.wait(name)
+                return super()._update(request)
+
+        return TakingTurns(world.dynamodb, CONTROL_TABLE, name)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_however_runs_interleave_each_snapshot_is_the_table_of_its_moment_and_the_newest_stays(world, seed):
+    names = {f"run {number}": number for number in range(3)}
+    turns, written, snapshots = Turns(seed, names), {}, {}
+    if seed % 2:
+        world.snapshot("before")
+
+    def run(name):
+        turns.wait(name)
+        try:
+            world.pass_time(turns.random.choice((60, 1200, 30 * 3600)))
+            world.put(names[name])
+            written[names[name]] = world.time
+            world.pass_time(1)
+            exporter = world.exporter(name)
+            exporter.ledger = turns.ledger(world, name)
+            snapshots[name] = exporter.incremental(DATABASE, "v1")
+            exporter.ledger.move_pointer(DATABASE, snapshots[name].export_id, snapshots[name].time)
+        finally:
+            turns.pass_on(name, has_ended=True)
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(run, names))
+
+    for name, snapshot in snapshots.items():
+        ids = [dict(row)["conversation_id"] for row in world.rows(snapshot)]
+        assert ids == sorted(f"c{number}" for number, time in written.items() if time < snapshot.time)
+        assert f"c{names[name]}" in ids
+    newest = max(snapshot.time for snapshot in snapshots.values())
+    assert world.ledger("any").watermark(DATABASE).snapshot.time == newest
+    assert datetime.fromisoformat(world.ledger("any").published(DATABASE)["export_time"]) == newest
+
+
+def test_what_leaves_the_condition_by_a_change_is_gone_and_comes_back_by_another(world):
+    world.mapping = MAPPING.model_copy(update={"only": (Only(attribute="kind", equals="chat"),)})
+    shown = []
+    for day, kind in enumerate(("chat", "note", "chat", None)):
+        item = {"conversation_id": {"S": "c1"}} | ({"kind": {"S": kind}} if kind else {})
+        world.dynamodb.put_item(TableName=TABLE, Item=item)
+        shown.append(len(world.rows(world.snapshot(f"day {day}"))))
+        world.pass_time(7200)
+
+    assert shown == [1, 0, 1, 0]
+
+
+def test_a_conversation_that_was_deleted_and_written_again_is_shown_as_it_is_now(world):
+    world.put(1)
+    world.snapshot("monday")
+    world.pass_time(7200)
+    world.delete(1)
+    world.put(1, category="writing")
+    world.put(2)
+    world.delete(2)
+    tuesday = world.snapshot("tuesday")
+    world.pass_time(7200)
+    world.delete(1)
+    wednesday = world.snapshot("wednesday")
+
+    assert [[dict(row)["category"] for row in world.rows(taken)] for taken in (tuesday, wednesday)] == [["writing"], []]
+
+
+def test_registering_a_snapshot_again_changes_nothing(world):
+    world.put(1)
+    world.snapshot("monday")
+    world.pass_time(7200)
+    world.put(2)
+    snapshot = world.snapshot("tuesday")
+
+    first, again = world.rows(snapshot), world.rows(snapshot)
+
+    assert first == again
+    assert len(again) == 2
+
+
+def test_a_snapshot_keeps_its_rows_as_long_again_as_its_base_may_be_old(world):
+    found = world.aws.client("s3").get_bucket_lifecycle_configuration(Bucket=RESULT_BUCKET)["Rules"]
+
+    [days] = [rule["Expiration"]["Days"] for rule in found if rule["Filter"].get("Prefix") == "curated/"]
+    assert timedelta(days=days) >= 2 * OLDEST_BASE
 
 
 def test_a_watermark_is_never_moved_by_a_run_that_has_read_an_older_one(world):

@@ -6,9 +6,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from chatcensus.aws.index import IndexWalk, checked_index
+from chatcensus.aws.reading import SegmentReader
 from chatcensus.errors import SetupError
 from chatcensus.partition import Partition, index_segments
-from tests.aws.indexed_table import BY_DAY, PENDING, TABLE, create, index_of, put, put_day
+from tests.aws.indexed_table import BY_DAY, MAPPING, PENDING, TABLE, create, index_of, put, put_day
 
 WINDOW = {"start": None, "end": "2026-11-22T12:00:00+00:00"}
 strategy = TypeAdapter(Partition).validate_python
@@ -51,7 +52,7 @@ def test_a_fitting_index_is_taken_with_the_names_of_its_keys(dynamodb):
             [index_of("by-day", "day", "created_at", "ALL")], {}, BY_DAY, "projects ALL.*KEYS_ONLY", id="projects all"
         ),
         pytest.param(
-            [index_of("by-day", "day", None)], {"day": "N"}, BY_DAY, "the partition key must be S", id="a number"
+            [index_of("by-day", "day", None)], {"day": "N"}, BY_DAY, "must be one attribute of type S", id="a number"
         ),
         pytest.param(
             [index_of("by-day", "day", "at")], {"at": "B"}, BY_DAY, "the sort key S or N", id="a binary sort key"
@@ -79,15 +80,36 @@ def test_an_index_that_does_not_fit_is_refused_with_the_remedy(dynamodb, indexes
         _checked(dynamodb, named)
 
 
-@pytest.mark.parametrize("state", [{"IndexStatus": "CREATING"}, {"IndexStatus": "ACTIVE", "Backfilling": True}])
-def test_an_index_that_is_being_built_is_refused(dynamodb, state):
+@pytest.mark.parametrize(
+    ("state", "complaint"),
+    [
+        ({"IndexStatus": "CREATING"}, "still being built: clear plan when it is ACTIVE"),
+        ({"IndexStatus": "ACTIVE", "Backfilling": True}, "still being built: clear plan when it is ACTIVE"),
+        ({"IndexStatus": "DELETING"}, "is being deleted: correct the mapping"),
+    ],
+)
+def test_an_index_that_is_being_built_or_deleted_is_refused(dynamodb, state, complaint):
+    with pytest.raises(SetupError, match=complaint):
+        checked_index(TABLE, _described(dynamodb, state), strategy(BY_DAY))
+
+
+def test_an_index_whose_capacity_is_being_changed_can_be_read(dynamodb):
+    assert checked_index(TABLE, _described(dynamodb, {"IndexStatus": "UPDATING"}), strategy(BY_DAY)).key == "day"
+
+
+def test_an_index_whose_partition_key_is_of_two_attributes_is_refused(dynamodb):
+    keys = [{"AttributeName": name, "KeyType": "HASH"} for name in ("day", "created_at")]
+
+    with pytest.raises(SetupError, match="must be one attribute of type S"):
+        checked_index(TABLE, _described(dynamodb, {"KeySchema": keys}), strategy(BY_DAY))
+
+
+def _described(dynamodb, state):
     create(dynamodb)
     description = dynamodb.describe_table(TableName=TABLE)["Table"]
     for index in description["GlobalSecondaryIndexes"]:
         index |= state
-
-    with pytest.raises(SetupError, match="still being built: clear plan when it is ACTIVE"):
-        checked_index(TABLE, description, strategy(BY_DAY))
+    return description
 
 
 def test_a_day_that_fits_is_one_piece_and_a_day_without_entries_none(dynamodb):
@@ -110,6 +132,25 @@ def test_a_hot_day_is_cut_by_time_and_every_piece_fits(dynamodb, count):
     assert sum(piece.entries for piece in pieces) == count
     assert max(piece.entries for piece in pieces) <= 5
     assert len(pieces) == -(-count // 5)
+
+
+def test_a_sort_key_of_numbers_is_cut_by_their_size_and_every_entry_is_in_one_segment(dynamodb):
+    create(dynamodb, index_of("by-day", "day", "ms"), types={"ms": "N"})
+    numbers = ["5", "40", "300", "2000", "-7", "2E+3", "2000.0", "10000"]
+    for place, number in enumerate(numbers):
+        put(dynamodb, f"c{place}", "2026-11-01T00:00:00Z", ms={"N": number})
+
+    index = _checked(dynamodb)
+    segments = index_segments(_pieces(dynamodb, 2, "2026-11-01"), 2, index, WINDOW)
+    read = [
+        stored.item["id"]
+        for segment in segments
+        for stored in SegmentReader(dynamodb, TABLE, MAPPING, segment.read).read()
+        if stored
+    ]
+
+    assert sorted(read) == [f"c{place}" for place in range(len(numbers))]
+    assert max(segment.expected for segment in segments) == 3  # those at 2,000
 
 
 def test_entries_of_one_instant_cannot_be_cut_and_the_log_says_so(dynamodb, caplog):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import chain, pairwise
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError
 
 from chatcensus.aws.busy import PATIENCE_S
 from chatcensus.aws.reading import SegmentReader
@@ -67,6 +67,17 @@ def test_items_of_another_application_are_not_sent_but_counted(dynamodb):
 
     assert sorted(_ids(reader)) == ["chat-1", "chat-2"]
     assert +reader.skipped == Counter(other_item=3)
+
+
+@pytest.mark.parametrize("condition", [{"equals": "true"}, {"begins_with": "t"}, {"contains": "r"}])
+def test_a_condition_that_a_boolean_fulfils_as_text_is_not_lost_in_the_scan(dynamodb, condition):
+    for name, value in {"text": {"S": "true"}, "yes": {"BOOL": True}, "no": {"BOOL": False}, "one": {"N": "1"}}.items():
+        put(dynamodb, name, f"{DAY}T00:00:00Z", is_chat=value)
+
+    reader = _reader(dynamodb, mapping=MAPPING.model_copy(update={"only": (Only(attribute="is_chat", **condition),)}))
+
+    assert sorted(_ids(reader)) == ["text", "yes"]
+    assert +reader.skipped == Counter(other_item=2)
 
 
 def test_a_page_without_conversations_gives_the_claim_its_turn(dynamodb):
@@ -199,8 +210,10 @@ def test_keys_of_which_none_is_processed_are_waited_for(dynamodb):
 
 
 def test_an_index_that_is_gone_since_the_plan_is_named(dynamodb):
-    with pytest.raises(SetupError, match=r"index 'old' of table 'indexed' is not as it was .* clear plan"):
-        _ids(_reader(dynamodb, BY_DAY.model_copy(update={"index": "old"})))
+    dynamodb.update_table(TableName=TABLE, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-day"}}])
+
+    with pytest.raises(SetupError, match=r"index 'by-day' of table 'indexed' is not as it was .* clear plan"):
+        _ids(_reader(dynamodb, BY_DAY))
 
 
 def test_an_index_is_read_with_as_many_items_as_it_has_entries(local_aws, dynamodb):
@@ -340,14 +353,46 @@ def test_a_bucket_that_is_not_there_is_an_error_and_not_an_unreadable_conversati
     put(dynamodb, "c", f"{DAY}T00:00:00Z", turns=None, body_key={"S": "x"})
     elsewhere = POINTING.model_copy(update={"body": POINTING.body.model_copy(update={"bucket": "none"})})
 
-    with pytest.raises(ClientError, match="NoSuchBucket"):
+    with pytest.raises(SetupError, match=r"'none' answered NoSuchBucket .* correct body in include/table\.yaml"):
         list(_reader(dynamodb, mapping=elsewhere, s3=s3).read())
 
 
-def test_a_busy_bucket_is_waited_for(dynamodb, s3):
+def test_a_bucket_that_one_item_names_wrongly_stops_no_other(dynamodb, s3):
+    s3.put_object(Bucket="bodies", Key="x", Body=b"[]")
+    for name, bucket in {"a": "none", "b": "bodies", "c": "No Bucket"}.items():
+        put(dynamodb, name, f"{DAY}T00:00:00Z", turns=None, body_key={"S": "x"}, bucket={"S": bucket})
+    theirs = MAPPING.model_copy(update={"body": Body(bucket_attribute="bucket", key="body_key")})
+
+    read = {stored.item["id"]: stored.body for stored in _reader(dynamodb, mapping=theirs, s3=s3).read() if stored}
+
+    assert read == {"a": None, "b": "[]", "c": None}
+
+
+@pytest.mark.parametrize("code", ["InvalidObjectState", "KeyTooLongError"])
+def test_a_body_that_is_archived_or_has_no_possible_key_is_one_that_cannot_be_read(dynamodb, s3, code):
+    put(dynamodb, "c", f"{DAY}T00:00:00Z", turns=None, body_key={"S": "x"})
+    refusing = Refusing(s3, "get_object", _refused(code, "GetObject"))
+
+    [stored] = [stored for stored in _reader(dynamodb, mapping=POINTING, s3=refusing).read() if stored]
+
+    assert "cannot be found" in POINTING.conversation(stored).problem
+
+
+def test_a_bucket_that_is_closed_to_us_is_an_error_with_the_permissions_it_takes(dynamodb, s3):
+    put(dynamodb, "c", f"{DAY}T00:00:00Z", turns=None, body_key={"S": "x"})
+    closed = Refusing(s3, "get_object", _refused("AccessDenied", "GetObject"))
+
+    with pytest.raises(SetupError, match=r"AccessDenied .* allow s3:GetObject and s3:ListBucket"):
+        list(_reader(dynamodb, mapping=POINTING, s3=closed).read())
+
+
+@pytest.mark.parametrize(
+    "error", [_refused("SlowDown", "GetObject"), IncompleteReadError(actual_bytes=1, expected_bytes=2)]
+)
+def test_a_bucket_that_is_busy_or_breaks_off_is_waited_for(dynamodb, s3, error):
     s3.put_object(Bucket="bodies", Key="x", Body=b"[]")
     put(dynamodb, "c", f"{DAY}T00:00:00Z", turns=None, body_key={"S": "x"})
-    busy = Refusing(s3, "get_object", _refused("SlowDown", "GetObject"))
+    busy = Refusing(s3, "get_object", error)
 
     [_, stored, *_] = _reader(dynamodb, mapping=POINTING, s3=busy).read()
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,9 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from typer.testing import CliRunner
 
-from chatcensus.__main__ import app
+from chatcensus.__main__ import app, main
 from chatcensus.answer import Judgement
 from chatcensus.commands.reevaluate import rendered_instructions
-from chatcensus.errors import SetupError
 from chatcensus.evaluation import Evaluation
 from chatcensus.mapping import Stored
 from chatcensus.preview import Preview
@@ -72,7 +72,7 @@ def test_it_shows_how_many_at_what_cost_and_what_would_change_and_writes_nothing
     assert "6 conversations match, 6 of them would be judged again" in shown
     assert f"6  hr, prompt version {'a' * 12}, model old-model" in shown
     assert "Estimated cost: 0.00" in shown
-    assert "3 of the sample were judged" in shown
+    assert "3 of the sample of 3 were judged" in shown
     assert "hr → " in shown
     assert CANARY not in shown
     conf = json.loads(shown.strip().splitlines()[-1])
@@ -88,7 +88,7 @@ def test_a_sample_never_costs_more_than_it_may(local_aws: Any, dynamodb: Any):
 
     shown = run("--where", "category=hr", "--max-usd", "0")
 
-    assert "0 of the sample were judged" in shown
+    assert "0 of the sample of 1 were judged" in shown
     assert local_aws.stats()["converse_calls"] == 0
 
 
@@ -99,10 +99,75 @@ def test_nothing_that_matches_is_nothing_to_pay_or_to_trigger(local_aws: Any, dy
     assert local_aws.stats()["converse_calls"] == 0
 
 
+@pytest.fixture
+def include(tmp_path: Path) -> Path:
+    """An `include/` folder that a test may spoil."""
+    return shutil.copytree(INCLUDE, tmp_path / "include")
+
+
+def line_of_exit(monkeypatch: pytest.MonkeyPatch, include: Path = INCLUDE, *arguments: str) -> str:
+    """Run the command from its beginning, and return the line with which it ends in exit code 1."""
+    command = ["reevaluate", "--table", TABLE, "--model", "stand-in", "--where", "category=hr"]
+    monkeypatch.setattr("sys.argv", ["chatcensus", *command, "--include", str(include), *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert isinstance(ended.value.code, str)
+    assert CANARY not in ended.value.code
+    assert len(ended.value.code.splitlines()) == 1
+    return ended.value.code
+
+
 @pytest.mark.usefixtures("local_aws")
-def test_a_table_that_is_not_there_is_one_line():
-    with pytest.raises(SetupError, match="answered ResourceNotFoundException: check the names"):
-        run("--where", "category=coding")
+def test_a_table_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch):
+    assert "DescribeTable answered ResourceNotFoundException: check the names" in line_of_exit(monkeypatch)
+
+
+@pytest.mark.usefixtures("local_aws")
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        pytest.param("http://127.0.0.1:1", "AWS cannot be asked (EndpointConnectionError): check", id="nobody there"),
+        pytest.param("nonsense", "Invalid endpoint: nonsense: correct AWS_ENDPOINT_URL", id="no URL"),
+    ],
+)
+def test_a_wrong_endpoint_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch, endpoint: str, said: str):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    assert said in line_of_exit(monkeypatch)
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_a_mapping_of_another_key_is_one_line(monkeypatch: pytest.MonkeyPatch, include: Path):
+    mapping = include / "table.yaml"
+    mapping.write_text(mapping.read_text().replace("partition_key: conversation_id", "partition_key: chat"))
+
+    assert "the table has the key ['conversation_id'], table.yaml says ['chat']" in line_of_exit(monkeypatch, include)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        pytest.param("{{ taxonomy.nope }}", "has no attribute 'nope'", id="unknown name"),
+        pytest.param("{{ taxonomy", "unexpected end of template", id="no template"),
+        pytest.param(None, "not found in search path", id="no file"),
+    ],
+)
+def test_a_prompt_that_cannot_be_rendered_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, include: Path, prompt: str | None, said: str
+):
+    file = include / "prompts/classify.md"
+    file.unlink() if prompt is None else file.write_text(prompt)
+
+    line = line_of_exit(monkeypatch, include)
+
+    assert "classify.md cannot be rendered" in line
+    assert said in line
+
+
+@pytest.mark.parametrize("max_usd", ["nan", "inf"])
+def test_a_budget_that_is_no_amount_is_one_line(monkeypatch: pytest.MonkeyPatch, max_usd: str):
+    assert "write the USD that the sample may cost" in line_of_exit(monkeypatch, INCLUDE, "--max-usd", max_usd)
 
 
 def test_the_sample_is_drawn_from_all_that_match_and_no_larger_than_asked():

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk import TriggerRule
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from chatcensus.commands.reevaluate import rendered_instructions
@@ -20,6 +22,7 @@ from chatcensus.include import include_dir, read_yaml
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.retries import RETRY_POLICY
 from chatcensus.prompt import prompt_version
+from chatcensus.reevaluation import Where
 from chatcensus.summaries import Summaries
 from chatcensus.taxonomy import Taxonomy
 from demo.airflow_home import VARIABLES, airflow_environment, process_environment
@@ -150,6 +153,34 @@ def test_every_param_has_a_type_a_description_and_a_default_that_fits(dag):
         assert param.schema["type"] in ("number", "integer", "string", "boolean"), name
         assert len(param.description or "") > 20, name
         assert param.resolve() is not None, name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["category=coding", " category = a , b ; ;reason=refused; ", ";model=arn:aws:x/y=z", "created_from=2026-10-01\n"],
+)
+def test_the_form_takes_every_condition_that_the_command_takes(dag, text):
+    Where.parse(text)
+
+    assert copy(dag.params.get_param("reevaluate")).resolve(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("reevaluate", "coding"), ("reevaluate", "category="), ("reevaluate", ";"), ("created_from", "2026-1-2"),
+     ("created_from", "２０２６-10-01"), ("created_before", "{{ ds }}")],
+)  # fmt: skip
+def test_the_form_refuses_what_is_plainly_wrong(dag, name, text):
+    with pytest.raises(ParamValidationError):
+        copy(dag.params.get_param(name)).resolve(text)
+
+
+def test_a_condition_is_never_taken_for_a_template(dag):
+    where = "category={{ var.value.chatcensus_table }}.md"
+
+    params = dag.params.dump() | {"reevaluate": where}
+
+    assert [_rendered(dag, task, params=params)["reevaluate"] for task in ("plan", "classify")] == [where, where]
 
 
 def test_a_run_without_any_choice_works_on_real_data(dag):

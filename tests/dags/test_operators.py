@@ -17,15 +17,20 @@ from chatcensus import errors
 from chatcensus.aws.bedrock import client_config
 from chatcensus.aws.ledger import Ledger
 from chatcensus.errors import ChatCensusError, ModelBusy, SetupError, SnapshotIncomplete, StoreBusy
+from chatcensus.include import read_yaml
 from chatcensus.interval import Window
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
 from chatcensus.operators.classify import ClassifySegmentOperator
 from chatcensus.operators.export import ExportTableOperator
 from chatcensus.operators.plan import PlanSegmentsOperator
+from chatcensus.operators.publish import PublishSummariesOperator
+from chatcensus.operators.register import RegisterSnapshotOperator
 from chatcensus.operators.retries import RETRY_POLICY
 from chatcensus.operators.settle import SettleRunOperator, check_run
 from chatcensus.operators.summarise import SummariseTableOperator
 from chatcensus.partition import scan_segments
+from chatcensus.snapshot import Export, Snapshot
+from chatcensus.summaries import Summaries
 from chatcensus.tally import Tally
 
 INCLUDE = Path(__file__).parents[2] / "include"
@@ -367,6 +372,15 @@ def test_a_second_classification_that_counts_the_same_asks_for_another_export(dy
     assert _row(dynamodb)["generation"] == 2
 
 
+def test_a_classification_that_died_after_its_last_write_asks_for_another_export(dynamodb, context):
+    ledger = Ledger(dynamodb, CONTROL_TABLE, "chat_census/manual__1")
+    for paid, tally in ((100, _tally(3)), (130, _tally(3, already_evaluated=3))):
+        ledger.record(spent_micro_usd=paid)
+        _settle([tally]).execute(context)
+
+    assert _row(dynamodb)["generation"] == 2
+
+
 def test_a_run_that_failed_is_written_down_before_settle_is_red(dynamodb, context):
     with pytest.raises(AirflowException, match="1 of 2 segments ended well"):
         _settle([_tally(3)], segments=2).execute(context)
@@ -467,6 +481,21 @@ def test_a_run_that_publishes_nothing_skips_its_export_and_all_that_follows(loca
     assert local_aws.stats()["exports"] == 0
 
 
+# register
+
+
+def test_a_mapping_that_no_statement_can_hold_is_no_matter_of_retries(context):
+    layer = Export("e", "arn", "2026-11-01T00:00:00+00:00", "bucket", "data/", 1)
+    register = RegisterSnapshotOperator(
+        task_id="register", snapshot=Snapshot("e", layer.export_time, {"conversation_id": "B"}, (layer,)).as_dict(),
+        database="d", workgroup="w", control_table=CONTROL_TABLE, result_bucket=RESULT_BUCKET,
+        layer="{{ layer.conversation_id }}", view="", mapping=MAPPING,
+    )  # fmt: skip
+
+    with pytest.raises(AirflowFailException, match="the key attribute 'conversation_id' is binary"):
+        register.render_template_fields(context)
+
+
 # summarise
 
 
@@ -534,6 +563,43 @@ def test_a_slow_summary_is_deferred_and_then_says_what_it_wrote(context):
     assert deferred.value.method_name == "execute_complete"
     assert summary["query_execution_id"] == "q1"
     assert summary["prefix"] in operator.query
+
+
+# publish (all of it: test_runs.py)
+
+
+class Views:
+    """An Athena that keeps the newest text of each view, and lets a quicker run publish before the first."""
+
+    def __init__(self, quicker=lambda: None):
+        self.texts: dict[str, str] = {}
+        self.quicker = quicker
+
+    def rows(self, sql: str) -> list[Any]:
+        quicker, self.quicker = self.quicker, lambda: None
+        quicker()
+        self.texts[sql.split()[4]] = sql
+        return []
+
+
+def test_a_slower_run_leaves_the_views_at_the_newer_snapshot_that_overtook_it(local_aws, dynamodb):
+    s3, ledger = local_aws.client("s3"), Ledger(dynamodb, CONTROL_TABLE, "any")
+    summaries = read_yaml(INCLUDE / "sql/summaries.yaml", Summaries).summaries
+    for export_id in ("01-old", "02-new"):
+        s3.put_object(Bucket=RESULT_BUCKET, Key=f"reports/export_id={export_id}/current.json", Body=export_id.encode())
+    publish = PublishSummariesOperator(
+        task_id="publish", snapshot={}, written=[], control_table=CONTROL_TABLE, database="chatcensus",
+        workgroup="chatcensus", result_bucket=RESULT_BUCKET, timezone="UTC",
+        summaries=INCLUDE / "sql/summaries.yaml", taxonomy=INCLUDE / "prompts/taxonomy.yaml",
+    )  # fmt: skip
+    ledger.move_pointer("chatcensus", "01-old", NOON)
+    views = Views(lambda: ledger.move_pointer("chatcensus", "02-new", NOON + timedelta(hours=1)))
+
+    publish._show(ledger, views, summaries)
+
+    assert all("02-new" in text for text in views.texts.values())
+    assert len(views.texts) == len(summaries)
+    assert s3.get_object(Bucket=RESULT_BUCKET, Key="current.json")["Body"].read() == b"02-new"
 
 
 # Errors on their way to Airflow

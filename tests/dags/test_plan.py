@@ -169,13 +169,21 @@ def test_a_pending_index_is_planned_by_what_is_pending(dynamodb, planned):
     assert {segment.read.index for segment in segments} == {"pending"}
 
 
-def test_a_reevaluation_scans_since_what_is_judged_is_not_pending(dynamodb, planned):
+def test_a_reevaluation_scans_since_what_is_judged_is_not_pending(dynamodb, planned, capsys):
     create(dynamodb)
     put(dynamodb, "judged", "2026-11-01T00:00:00Z", pending=None)
 
     [segment] = planned(PENDING, reevaluate="category=coding")
 
     assert segment.read.strategy == "scan"
+    assert "what its condition does not match costs nothing" in capsys.readouterr().out
+
+
+def test_a_condition_that_cannot_be_read_fails_before_the_table_is_cut(dynamodb, planned):
+    create(dynamodb)
+
+    with pytest.raises(AirflowFailException, match="cannot be read at 'reason=bad': 'bad': a reason is one of"):
+        planned(PENDING, reevaluate="reason=bad")
 
 
 def test_a_backfill_by_day_asks_only_for_its_days(dynamodb, planned):

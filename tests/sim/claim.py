@@ -64,6 +64,18 @@ class SimClaim(SegmentClaim):
         world.scheduler.step()
         return holds
 
+    def _delete(self, key: dict[str, Any], condition: str, request: dict[str, Any]) -> bool:
+        name = (key["pk"]["S"], key["sk"]["S"])
+        self._step()
+        row = self.world.rows.get(name, {})
+        values = {key: _deserialize(value) for key, value in request["ExpressionAttributeValues"].items()}
+        holds = _condition(condition)(row, values)
+        if holds:
+            self._seize(row)
+            del self.world.rows[name]
+        self.world.scheduler.step()
+        return holds
+
     def renew(self, most: float = 1.0) -> float | None:
         """Renew; nobody gets back what another has had, since that one's work is not in the pages already read."""
         was_lost = self.process in self.world.overtaken
@@ -72,17 +84,20 @@ class SimClaim(SegmentClaim):
             self.world.violated("P6", f"{self.process.name} renewed a claim that it had lost")
         return share
 
-    def query(self, **request: Any) -> dict[str, Any]:
-        """Answer the one query of the claims, in DynamoDB's typed form."""
+    def get_paginator(self, _operation: str) -> "SimClaim":
+        """Return what answers the one query of the claims."""
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        """Answer the query with one page, in DynamoDB's typed form."""
         self._step()
         pk = request["ExpressionAttributeValues"][":pk"]["S"]
-        return {
-            "Items": [
-                {"sk": {"S": key[1]}, "until": {"N": str(row["until"])}, "owner": {"S": row["owner"]}}
-                for key, row in self.world.rows.items()
-                if key[0] == pk
-            ]
-        }
+        items = [
+            {"sk": {"S": key[1]}, "until": {"N": str(row["until"])}, "owner": {"S": row["owner"]}}
+            for key, row in self.world.rows.items()
+            if key[0] == pk
+        ]
+        return [{"Items": items}]
 
     def _read(self, key: dict[str, Any]) -> dict[str, Any]:
         self._step()

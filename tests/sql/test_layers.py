@@ -214,6 +214,58 @@ def test_a_binary_key_is_refused_by_name():
         _ = LayerSql(CONVERSATION, {"PK": "B", "SK": "S"}, is_increment=False).conversation_id
 
 
+ODD_NAMES = (
+    "it's", 'q"uote', "back\\slash", "$", "$.a", "a[0]", '["x"]', "a.b", "a b", "?", "{{ 1 }}", "会話", "部署\u3000名",
+    "😀", "null", "nan", "'", "\\'", '\\"', "--", "/*", ";", "%", "$1", "(x)", "x::y", "M", "e\u0301", "\u00a0x", "12", "-1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_attributes_of_any_name_are_read_alike_by_python_and_in_both_kinds_of_layer(clients, seed):
+    random = Random(seed)  # noqa: S311
+    key, sort_key, at, department, condition = random.sample(ODD_NAMES, 5)
+    mapping = TableMapping(
+        partition_key=key, sort_key=sort_key, turns="t", role="r", text="x", department=department,
+        created_at=CreatedAt(attribute=at), only=(Only(attribute=condition, contains=condition),),
+    )  # fmt: skip
+    items = [
+        {
+            key: f"{random.choice(KEYS)}{number}",
+            sort_key: random.choice(ODD_NAMES),
+            at: random.choice(("2026-10-01", "soon")),
+            department: f"{random.choice(ODD_NAMES)}.",
+            condition: random.choice((f"a{condition}", "a", True)),
+        }
+        for number in range(20)
+    ]
+
+    base, change = _layer(clients, mapping, {key: "S", sort_key: "S"}, items, f"names{seed}")
+
+    def said(item):
+        text = item[department]
+        return (
+            mapping.conversation_id(item),
+            mapping.is_conversation(item),
+            _text(mapping.created_at.read(item)),
+            None if text.startswith(("{", "[")) else {"12.": "12", "-1.": "-1"}.get(text, text),
+        )
+
+    found = [(r["conversation_id"], r["item_kind"] == "conversation", r["created_at"], r["department"]) for r in base]
+    assert found == sorted(said(item) for item in items)
+    assert change == base
+
+
+@pytest.mark.parametrize("text", ["1.0", "103.", "6d2", "[x", "{", "全\u3000角", "true"])
+def test_a_text_that_looks_like_something_else_can_be_a_condition(clients, text):
+    mapping = CONVERSATION.model_copy(update={"only": (Only(attribute="kind", equals=text),)})
+    items = [{"PK": "a", "SK": "s", "kind": text}, {"PK": "b", "SK": "s", "kind": "other"}]
+
+    base, change = _layer(clients, mapping, {"PK": "S", "SK": "S"}, items, f"equals{text.encode().hex()}")
+
+    assert [row["item_kind"] for row in base] == ["conversation", "other_item"]
+    assert change == base
+
+
 def test_a_text_of_the_mapping_cannot_leave_its_literal(clients):
     evil = "x') or 1=1 -- "
     mapping = CONVERSATION.model_copy(update={"only": (Only(attribute="a\"]b'", equals=evil),)})

@@ -168,5 +168,5 @@ def test_the_dockerfile_finds_what_the_local_aws_needs() -> None:
     # What its sed takes out of the development requirements.
     section = (REPOSITORY / "requirements-dev.txt").read_text().partition("# the local AWS\n")[2].partition("\n\n")[0]
     assert {re.split(r"[\[=]", line)[0] for line in section.splitlines()} == {
-        "moto", "duckdb", "sqlglot", "amazon.ion", "pyiceberg", "pyarrow", "pytz",
+        "moto", "duckdb", "sqlglot", "sortedcontainers", "amazon.ion", "pyiceberg", "pyarrow", "pytz",
     }  # fmt: skip

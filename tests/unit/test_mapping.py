@@ -123,6 +123,7 @@ ITS_BUCKET = mapping_with(body={"key": "path", "bucket_attribute": "bucket"})
         pytest.param(IN_S3, {"path": ""}, None, id="no key"),
         pytest.param(ITS_BUCKET, {"path": "a/b", "bucket": "mine"}, ("mine", "a/b"), id="a bucket of its own"),
         pytest.param(ITS_BUCKET, {"path": "a/b"}, None, id="no bucket"),
+        pytest.param(ITS_BUCKET, {"path": "a/b", "bucket": "arn:aws:s3:::mine"}, None, id="no name of a bucket"),
     ],
 )
 def test_an_item_may_point_to_its_turns_in_s3(mapping: TableMapping, item: dict[str, Any], pointer: object):

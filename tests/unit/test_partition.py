@@ -61,12 +61,24 @@ def test_a_zone_or_day_that_does_not_exist_is_refused(wrong):
         DateIndex.model_validate(BY_DAY.model_dump() | wrong)
 
 
+@pytest.mark.parametrize("day", ["%Y-%m", "%d.%m.", "day", ""])
+def test_a_form_that_gives_two_days_one_key_is_refused_since_both_would_read_its_entries(day):
+    with pytest.raises(ValidationError, match="two days would have one key: name the day, the month and the year"):
+        DateIndex.model_validate({**BY_DAY.model_dump(), "day": day})
+
+
 def test_a_day_that_is_spread_over_shards_is_asked_for_in_each():
     sharded = BY_DAY.model_copy(update={"shards": 2, "day": "%Y%m%d"})
 
     keys = list(sharded.keys(None, _at(2026, 11, 21)))
 
     assert keys == [("20261120#0", "2026-11-20"), ("20261120#1", "2026-11-20")]
+
+
+@pytest.mark.parametrize("values", [[], [""], ["1", ""]])
+def test_a_pending_index_without_a_value_that_a_key_can_have_is_refused(values):
+    with pytest.raises(ValidationError, match="at least 1"):
+        PendingIndex(strategy="pending-index", index="pending", attribute="pending", values=values)
 
 
 def test_a_pending_index_is_asked_for_each_of_its_values_once():

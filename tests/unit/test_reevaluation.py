@@ -58,7 +58,7 @@ def test_every_part_must_hold(text: str, evaluation: dict[str, Any], created_at:
         pytest.param("category=", "'category=': a value is missing", id="no value"),
         pytest.param("category=coding,", "'category=coding,': a value is missing", id="half a list"),
         pytest.param("category=a; category=b", "'category=b': category stands there twice", id="twice"),
-        pytest.param("reason=bad", "'reason=bad': bad: a reason is one of truncated, refused", id="unknown reason"),
+        pytest.param("reason=bad", "'reason=bad': 'bad': a reason is one of truncated, refused", id="unknown reason"),
         pytest.param("prompt_version=v2", "12 hex digits", id="no version"),
         pytest.param("created_from=tomorrow", "'created_from=tomorrow': a time is written as", id="no time"),
         pytest.param("created_from=2026-10-02;created_before=2026-10-02", "must be later", id="an empty range"),
@@ -67,6 +67,17 @@ def test_every_part_must_hold(text: str, evaluation: dict[str, Any], created_at:
 def test_a_condition_that_cannot_be_read_is_refused_with_its_part_and_the_remedy(text: str, complaint: str):
     with pytest.raises(SetupError, match=complaint):
         Where.parse(text)
+
+
+@pytest.mark.parametrize("name", ["reason", "prompt_version", "created_from", "colour"])
+@pytest.mark.parametrize("value", ["a\nb", "\ud800", "a" * 100_000], ids=["two lines", "half a character", "huge"])
+def test_a_refusal_is_one_short_line_whatever_was_written(name: str, value: str):
+    with pytest.raises(SetupError) as refused:
+        Where.parse(f"{name}={value}")
+
+    assert str(refused.value).encode().isascii()
+    assert len(str(refused.value).splitlines()) == 1
+    assert len(str(refused.value)) < 600
 
 
 def test_the_example_can_be_read():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chatcensus.answer import Reason
+from chatcensus.census import LEAST_SHARE
 from chatcensus.conversation import estimated_tokens
 from chatcensus.errors import SetupError
 from chatcensus.evaluation import ATTRIBUTE
@@ -17,6 +18,7 @@ from chatcensus.selection import MOST_UNREADABLE
 from tests.fakes import (
     GOOD,
     NOON,
+    FakeClaim,
     FakeLedger,
     FakeModel,
     FakeStore,
@@ -43,6 +45,17 @@ def told(tally: Any) -> tuple[dict[str, int], dict[str, int]]:
 
 
 # What is left out
+
+
+@pytest.mark.parametrize("theirs", ["thumbs up, canary-4711", [], {}, {"stars": 5}])
+def test_an_attribute_of_the_tables_own_under_our_name_stops_the_run_and_stays(theirs: object):
+    store = FakeStore([conversation_item("a", **{ATTRIBUTE: theirs})])
+
+    with pytest.raises(SetupError, match="'evaluation' of conversation a is not of the census") as stopped:
+        census(store, FakeModel()).run()
+
+    assert "canary" not in str(stopped.value)
+    assert store.items["a"][ATTRIBUTE] == theirs
 
 
 def test_what_is_left_out_is_counted_by_its_name_and_not_as_read():
@@ -276,6 +289,14 @@ def test_a_dry_run_counts_what_is_due_and_what_it_would_cost_and_does_nothing(wh
     assert tally.due == tally.outcomes["left_pending"] == (2 if where else 1)
     assert (model.history, store.items, ledger.begun, store.released) == ([], before, 0, [])
     assert tally.forecast_micro_usd > (0 if where else 100 + 40 * 5 + estimated_tokens(ANEW["instructions"]))
+
+
+def test_a_dry_run_leaves_the_quota_to_those_that_make_calls():
+    claim = FakeClaim()
+
+    census(FakeStore(conversation_items(3)), FakeModel(), claim=claim, is_dry_run=True).run()
+
+    assert set(claim.asked) == {LEAST_SHARE}
 
 
 def test_a_dry_run_expects_no_cost_of_what_would_not_be_asked():

@@ -81,14 +81,20 @@ def test_an_empty_table_is_no_mistake():
         pytest.param(
             MAPPING,
             [item("a"), item("b", turns=None)],
-            "turns, role, text: 1 of 2 conversations cannot be read and would be quarantined",
+            "turns, role, roles, text: 1 of 2 conversations cannot be read and would be quarantined",
             id="unreadable",
         ),
         pytest.param(
             MAPPING,
-            [item("a", turns=[{"role": SECRET, "content": "x"}, {"role": "assistant", "content": "x"}])],
+            [item("a", turns=[{"role": "assistant", "content": SECRET}])],
             "roles: no turn has the role user",
             id="roles",
+        ),
+        pytest.param(
+            MAPPING,
+            [item("a", turns=[{"role": SECRET, "content": "x"}, {"role": "assistant", "content": "x"}])],
+            "turns, role, roles, text: 1 of 1 conversations cannot be read",
+            id="unknown roles",
         ),
         pytest.param(
             MAPPING,
@@ -122,6 +128,12 @@ def test_an_empty_table_is_no_mistake():
             [item("a", Evaluation="x")],
             "'evaluation' and 'Evaluation' differ only in case",
             id="ours in Athena",
+        ),
+        pytest.param(
+            MAPPING,
+            [item("a", evaluation=SECRET), item("b", evaluation={"content_hash": "0"}), item("c", evaluation=None)],
+            "1 conversations have an 'evaluation' not of the census",
+            id="our name is theirs",
         ),
     ],
 )

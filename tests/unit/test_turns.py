@@ -79,9 +79,16 @@ def test_an_unreadable_message_of_another_role_is_left_out_and_an_assistant_may_
     assert NAMES.turns_of(messages) == (Turn("tool", ""), Turn("user", "Hi"), Turn("assistant", ""))
 
 
-def test_a_conversation_of_unknown_roles_alone_is_unreadable_and_not_empty():
-    with pytest.raises(Unreadable, match="no message has a known role in 'role'"):
-        NAMES.turns_of([message("Hi", "Mensch"), message("Hello", "Maschine")])
+@pytest.mark.parametrize(("person", "tool"), [("Mensch", "Maschine"), ("Mensch", "assistant"), ("Mensch", "system")])
+def test_a_conversation_in_which_the_person_may_have_an_unknown_role_is_unreadable_and_not_empty(
+    person: str, tool: str
+):
+    with pytest.raises(Unreadable, match="no message has the role user in 'role', and some have one that is not known"):
+        NAMES.turns_of([message("Hi", person), message("Hello", tool)])
+
+
+def test_a_conversation_that_only_the_assistant_has_begun_is_empty_and_not_unreadable():
+    assert [turn.role for turn in NAMES.turns_of([message("Hello", "assistant")])] == ["assistant"]
 
 
 @given(st.lists(json_values))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 from chatcensus.errors import StoreBusy
@@ -19,7 +19,7 @@ BUSY = {
     "SlowDown",
     "ThrottlingException",
 }
-UNREACHABLE = (NoConnectionError, HTTPClientError)  # botocore's, after its own repeats
+UNREACHABLE = (NoConnectionError, HTTPClientError, IncompleteReadError)  # botocore's, after its own repeats
 
 PATIENCE_S, PAUSE_S, PAUSE_CAP_S = 600.0, 0.5, 20.0
 

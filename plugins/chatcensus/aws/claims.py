@@ -92,7 +92,11 @@ class SegmentClaim:
 
     def release(self) -> None:
         """Give both back, so that others need not wait for the end of the lease."""
-        self._hold(0, "#owner = :owner AND #try = :try")
+        request = {
+            "ExpressionAttributeNames": {"#owner": "owner", "#try": "try"},
+            "ExpressionAttributeValues": {":owner": {"S": self.owner}, ":try": _serialize(self.attempt)},
+        }
+        self._delete(self._segment_key, "#owner = :owner AND #try = :try", request)
         for _ in range(_ATTEMPTS):
             row = self._read(self._quota_key)
             shares = self._live(row)
@@ -102,14 +106,14 @@ class SegmentClaim:
     def _in_the_way(self) -> str | None:
         """Claim the segment and return None, or return who works on it, or on what may overlap it in another split."""
         if not self._claim():
-            return str(self._read(self._segment_key).get("owner"))
-        others = self.client.query(
+            return str(self._read(self._segment_key).get("owner", "another run"))
+        pages = self.client.get_paginator("query").paginate(
             TableName=self.control_table,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": self._segment_key["pk"]},
             ConsistentRead=True,
-        )["Items"]
-        for other in others:
+        )
+        for other in [row for page in pages for row in page["Items"]]:
             if may_overlap(self._segment_key["sk"]["S"], other["sk"]["S"]) and not self._is_over(other):
                 self.release()  # two at once may both step back; each looks again at another moment
                 return other["owner"]["S"]
@@ -119,24 +123,24 @@ class SegmentClaim:
         """
         Tell whether a claim on another segment, in DynamoDB's typed form, has ended, and see that it stays so.
 
-        A renewal that was sent before its owner froze may arrive when we have begun: it must not find it as it was.
+        A renewal that was sent before its owner froze may arrive when we have begun: it must not find its row. Every
+        plan of an index has another split, so that rows which stayed would be read by each task for ever.
         """
         until = int(other["until"]["N"])
         if until >= self.now() - SKEW_S:
             return False
-        request = {
-            "UpdateExpression": "SET #until = :none",
-            "ExpressionAttributeNames": {"#until": "until"},
-            "ExpressionAttributeValues": {":none": _serialize(0), ":read": _serialize(until)},
-        }
         key = {"pk": self._segment_key["pk"], "sk": other["sk"]}
-        return until == 0 or self._update(key, "#until = :read", request)
+        request = {
+            "ExpressionAttributeNames": {"#until": "until"},
+            "ExpressionAttributeValues": {":read": other["until"]},
+        }
+        return self._delete(key, "#until = :read", request)
 
     def _claim(self) -> bool:
         condition = "attribute_not_exists(pk) OR #until < :over OR (#owner = :owner AND #try <= :try)"
         return self._hold(int(self.now() + LEASE_S), condition, {":over": _serialize(int(self.now() - SKEW_S))})
 
-    def _hold(self, until: int, condition: str, values: dict[str, Any] | None = None) -> bool:
+    def _hold(self, until: int, condition: str, values: dict[str, Any]) -> bool:
         request = {
             "UpdateExpression": "SET #owner = :owner, #try = :try, #until = :until",
             "ExpressionAttributeNames": {"#owner": "owner", "#try": "try", "#until": "until"},
@@ -144,7 +148,7 @@ class SegmentClaim:
                 ":owner": {"S": self.owner},
                 ":try": _serialize(self.attempt),
                 ":until": _serialize(until),
-                **(values or {}),
+                **values,
             },
         }
         return self._update(self._segment_key, condition, request)
@@ -192,8 +196,16 @@ class SegmentClaim:
         return self._update(self._quota_key, condition, request)
 
     def _update(self, key: dict[str, Any], condition: str, request: dict[str, Any]) -> bool:
+        return self._change(self.client.update_item, key, condition, request)
+
+    def _delete(self, key: dict[str, Any], condition: str, request: dict[str, Any]) -> bool:
+        return self._change(self.client.delete_item, key, condition, request)
+
+    def _change(
+        self, operation: Callable[..., Any], key: dict[str, Any], condition: str, request: dict[str, Any]
+    ) -> bool:
         try:
-            self.client.update_item(TableName=self.control_table, Key=key, ConditionExpression=condition, **request)
+            operation(TableName=self.control_table, Key=key, ConditionExpression=condition, **request)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 return False

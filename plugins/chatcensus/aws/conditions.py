@@ -34,8 +34,13 @@ def only_filter(only: Sequence[Only]) -> dict[str, Any]:
 
     It lets through all that fulfils *only*, and something more, such as a list that contains the text.
     """
-    tests: list[str] = []
+    conditions: list[str] = []
     names, values = dict[str, str](), dict[str, Any]()
+
+    def value_of(typed: dict[str, Any]) -> str:
+        values[name := f":only{len(values)}"] = typed
+        return name
+
     for number, condition in enumerate(only):
         name = f"#only{number}"
         names[name] = condition.attribute
@@ -44,15 +49,18 @@ def only_filter(only: Sequence[Only]) -> dict[str, Any]:
             "contains({name}, {value})": condition.contains,
             "{name} = {value}": condition.equals,
         }
-        tests.append(f"attribute_exists({name})")
-        for test, text in wanted.items():
-            if text is not None:
-                value = f":only{len(values)}"
-                values[value] = {"S": text}
-                tests.append(test.format(name=name, value=value))
-    if not tests:
+        tests = [
+            test.format(name=name, value=value_of({"S": text})) for test, text in wanted.items() if text is not None
+        ]
+        holds_as_text = " AND ".join(tests) or f"attribute_exists({name})"
+        flags = [flag for flag in (True, False) if tests and condition.holds({condition.attribute: flag})]
+        conditions.append(" OR ".join([holds_as_text, *(f"{name} = {value_of({'BOOL': flag})}" for flag in flags)]))
+    if not conditions:
         return {}
-    request = {"FilterExpression": " AND ".join(tests), "ExpressionAttributeNames": names}
+    request = {
+        "FilterExpression": " AND ".join(f"({condition})" for condition in conditions),
+        "ExpressionAttributeNames": names,
+    }
     return request | ({"ExpressionAttributeValues": values} if values else {})
 
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from chatcensus.errors import SetupError, SnapshotIncomplete
 from chatcensus.snapshot import Export, Recovery
 
@@ -67,7 +65,7 @@ def read_export(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -> 
     if len(counts) > 1:
         raise SnapshotIncomplete(
             f"export {export_arn}: its files hold {sum(file['itemCount'] for file in files)} items, its manifest says "
-            f"{summary['itemCount']}, DynamoDB says {description['ItemCount']}: export again"
+            f"{summary['itemCount']}, DynamoDB says {description['ItemCount']}"
         )
     return Export(
         export_id=export_arn.rsplit("/", 1)[-1],
@@ -83,12 +81,17 @@ def read_export(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -> 
 
 def _read(s3: "S3Client", bucket: str, key: str, parse: Callable[[bytes], Any]) -> Any:
     try:
-        return parse(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        raise SnapshotIncomplete(f"s3://{bucket}/{key} of the export cannot be read ({code}): export again") from error
+        return parse(_body(s3, bucket, key).read())
     except ValueError as error:
-        raise SnapshotIncomplete(f"s3://{bucket}/{key} of the export is cut short or damaged: export again") from error
+        raise SnapshotIncomplete(f"s3://{bucket}/{key} of the export is cut short or damaged") from error
+
+
+def _body(s3: "S3Client", bucket: str, key: str) -> Any:
+    """Return a file of the export; an error but for one that is not there is S3's: another export does not help."""
+    try:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"]
+    except s3.exceptions.NoSuchKey as error:
+        raise SnapshotIncomplete(f"s3://{bucket}/{key} of the export is not there") from error
 
 
 def _json_lines(text: bytes) -> list[dict[str, Any]]:
@@ -98,13 +101,8 @@ def _json_lines(text: bytes) -> list[dict[str, Any]]:
 def _check_file(s3: "S3Client", bucket: str, file: dict[str, Any]) -> None:
     """Compare one data file with its line in the manifest, without holding it in memory."""
     key = file["dataFileS3Key"]
-    try:
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"]
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        raise SnapshotIncomplete(f"s3://{bucket}/{key} is in the manifest but cannot be read ({code})") from error
     md5 = hashlib.md5(usedforsecurity=False)  # the manifest's own checksum
-    for chunk in body.iter_chunks(1 << 20):
+    for chunk in _body(s3, bucket, key).iter_chunks(1 << 20):
         md5.update(chunk)
     if base64.b64encode(md5.digest()).decode() != file["md5Checksum"]:
         raise SnapshotIncomplete(f"s3://{bucket}/{key} is not the file that the manifest describes (md5 differs)")

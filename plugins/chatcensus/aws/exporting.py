@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chatcensus.aws.export import client_token, read_export, read_recovery
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 # DynamoDB says that what can be restored lags by about five minutes.
 LONGEST_LAG_S, LAG_PAUSE_S = 1800.0, 15.0
+TOKEN_LIFE = timedelta(hours=7)  # DynamoDB keeps a ClientToken for 8; later the same request is another export
 
 
 class Exporter:
@@ -57,11 +58,11 @@ class Exporter:
             self.ledger.record(export=export)
         else:
             log.info("nothing was written since export %s: attaching to it", export["arn"])
-        if failure := self._wait(export["arn"]):
-            # The same token would return this failed export for ever: the next try needs another.
+        made = self._finished(export["arn"])
+        if isinstance(made, str):
+            # The same token would return this very export for ever: the next try needs another.
             self.ledger.record(generation=export["generation"] + 1)
-            raise SnapshotIncomplete(failure)
-        made = read_export(self.dynamodb, self.s3, export["arn"])
+            raise SnapshotIncomplete(f"{made}; the next try makes another export")
         recovery, _ = read_recovery(self.dynamodb, self.table_name)
         return Snapshot(made.export_id, made.export_time, recovery.key_types, (made,))
 
@@ -122,29 +123,45 @@ class Exporter:
 
     def _increments(self, watermark: Watermark, written: datetime) -> Snapshot:
         """Export what was written since the watermark, in as many windows as it takes."""
-        run = self.ledger.run()
-        plan = run.get("increments", {})
-        if (plan.get("generation"), plan.get("version")) != (run["generation"], watermark.version):
-            to = self._recoverable_after(written)
-            planned = [
-                [int(begin.timestamp()), int(end.timestamp())] for begin, end in windows(watermark.snapshot.time, to)
-            ]
-            plan = {"generation": run["generation"], "version": watermark.version, "windows": planned}
-            self.ledger.record(increments=plan)
-        arns = [self._start_increment(int(run["generation"]), int(begin), int(end)) for begin, end in plan["windows"]]
+        plan = self._plan(watermark, written)
+        for begin, end in plan["windows"][len(plan["arns"]) :]:
+            plan["arns"].append(self._start_increment(plan, int(begin), int(end)))
+            self.ledger.record(increments=plan)  # at once: a retry may come when the token is forgotten
         snapshot = watermark.snapshot
-        for arn in arns:
-            increment = self._finished_increment(arn)
+        for arn in plan["arns"]:
+            increment = self._finished(arn)
+            if isinstance(increment, str):
+                self.ledger.record(full_because=f"increment {arn} is not whole")
+                raise SnapshotIncomplete(f"{increment}; the next try makes a full export")
             log.info("increment %s: %d items since %s", increment.export_id, increment.item_count, increment.from_time)
             snapshot = snapshot.extended(increment)
         return snapshot
+
+    def _plan(self, watermark: Watermark, written: datetime) -> dict[str, Any]:
+        """Return the windows to export and what of them was begun: those of an earlier try while they will do."""
+        run = self.ledger.run()
+        generation, after = run["generation"], watermark.snapshot.export_id
+        plan: dict[str, Any] = run.get("increments", {})
+        if (plan.get("generation"), plan.get("after")) == (generation, after):
+            is_recent = self.now() - datetime.fromisoformat(plan["planned"]) < TOKEN_LIFE
+            if is_recent or len(plan["arns"]) == len(plan["windows"]):
+                return plan
+        to = self._recoverable_after(written)
+        borders = [
+            [int(begin.timestamp()), int(end.timestamp())] for begin, end in windows(watermark.snapshot.time, to)
+        ]
+        planned = self.now().isoformat()
+        plan = {"generation": generation, "after": after, "planned": planned, "windows": borders, "arns": []}
+        self.ledger.record(increments=plan)
+        return plan
 
     def _recoverable_after(self, written: datetime) -> datetime:
         waited = 0.0
         while True:
             _, latest = read_recovery(self.dynamodb, self.table_name)
-            if latest > written:
-                return latest.replace(microsecond=0)
+            second = latest.replace(microsecond=0)  # an export ends with a whole one
+            if second > written:
+                return second
             if waited == 0:
                 log.info(
                     "waiting until the table can be restored to %s, when this run had written everything; now to %s",
@@ -159,9 +176,9 @@ class Exporter:
             self.sleep(LAG_PAUSE_S)
             waited += LAG_PAUSE_S
 
-    def _start_increment(self, generation: int, begin: int, end: int) -> str:
-        window = f"{begin}-{end}"
-        # All increments under one prefix share a folder, and a Glue partition is a folder.
+    def _start_increment(self, plan: dict[str, Any], begin: int, end: int) -> str:
+        generation, window = int(plan["generation"]), f" {plan['planned']} {begin}-{end}"
+        # All increments under one prefix share a folder, and a Glue partition is a folder: each has one of its own.
         folder = client_token(self.ledger.run_id, generation, window)[:16]
         asked = {
             "ExportFormat": "DYNAMODB_JSON",  # AWS documents no sample of an increment in Ion
@@ -175,16 +192,14 @@ class Exporter:
         }
         return self._start(generation, asked, window)
 
-    def _finished_increment(self, arn: str) -> Export:
-        failure = self._wait(arn)
+    def _finished(self, arn: str) -> Export | str:
+        """Wait for an export and return it, or why nothing can be made of it."""
+        if failure := self._wait(arn):
+            return failure
         try:
-            made = None if failure else read_export(self.dynamodb, self.s3, arn)
+            return read_export(self.dynamodb, self.s3, arn)
         except SnapshotIncomplete as damage:
-            made, failure = None, str(damage)
-        if made:
-            return made
-        self.ledger.record(full_because=f"increment {arn} is not whole")
-        raise SnapshotIncomplete(f"{failure}; the next try makes a full export")
+            return str(damage)
 
     def _start(self, generation: int, asked: dict[str, Any], window: str = "") -> str:
         table = self.dynamodb.describe_table(TableName=self.table_name)["Table"]

@@ -28,14 +28,21 @@ def checked_index(table: str, description: Mapping[str, Any], strategy: DateInde
     if strategy.index not in indexes:
         raise SetupError(f"{which} does not exist, there are {sorted(indexes)}: create it, or correct the mapping")
     index = indexes[strategy.index]
-    if index["IndexStatus"] != "ACTIVE" or index.get("Backfilling"):
+    if index["IndexStatus"] == "DELETING":
+        raise SetupError(f"{which} is being deleted: correct the mapping, or create it again")
+    if index["IndexStatus"] == "CREATING" or index.get("Backfilling"):  # one that is UPDATING can be read
         raise SetupError(f"{which} is {index['IndexStatus']}, still being built: clear plan when it is ACTIVE")
     if index["Projection"]["ProjectionType"] == "ALL":
         raise SetupError(f"{which} projects ALL, so that each count reads whole conversations: project KEYS_ONLY")
-    key, sort = [*(part["AttributeName"] for part in index["KeySchema"]), None][:2]
+    schema = index["KeySchema"]
+    key, sort = [*(part["AttributeName"] for part in schema), None][:2]
     types = {part["AttributeName"]: part["AttributeType"] for part in description["AttributeDefinitions"]}
-    if types[key] != "S" or types.get(sort) == "B":
-        raise SetupError(f"{which} has keys of the types {types}: the partition key must be S, the sort key S or N")
+    is_of_one_key = [part["KeyType"] for part in schema].count("HASH") == 1  # an index may have up to four
+    if not is_of_one_key or types[key] != "S" or types.get(sort) == "B":
+        raise SetupError(
+            f"{which} has the key {[(part['AttributeName'], types[part['AttributeName']]) for part in schema]}: the "
+            "partition key must be one attribute of type S, the sort key S or N"
+        )
     if isinstance(strategy, PendingIndex):
         removable = {key, sort} - {part["AttributeName"] for part in description["KeySchema"]}
         if strategy.attribute not in removable:

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError
 
+from chatcensus.aws.bodies import body_text
 from chatcensus.aws.busy import patiently
 from chatcensus.aws.conditions import between, holds, key_condition, only_filter
 from chatcensus.aws.item_size import has_room
@@ -181,22 +182,10 @@ class SegmentReader:
         yield stored
 
     def _with_body(self, stored: Stored) -> Generator[None, None, Stored]:
-        pointer = self.mapping.body_pointer(stored.item)
-        if pointer is None or not self._is_inside(stored):
+        if self.s3 is None or not self._is_inside(stored):
             return stored
-        return replace(stored, body=(yield from patiently(partial(self._body, *pointer), self.sleep)))
-
-    def _body(self, bucket: str, key: str) -> str | None:
-        if self.s3 is None:
-            raise SetupError("the mapping points to bodies in S3, and there is no client to read them with")
-        try:
-            return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8", "replace")
-        except ParamValidationError:  # no bucket can have such a name
-            return None
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "NoSuchKey":
-                return None
-            raise
+        read = partial(body_text, self.s3, self.mapping, stored.item)
+        return replace(stored, body=(yield from patiently(read, self.sleep)))
 
     def _is_inside(self, stored: Stored) -> bool:
         created_at = self.mapping.created_at.read(stored.item) if self.mapping.created_at else None

@@ -1,16 +1,15 @@
 """`reevaluate`: show what judging again would cost and change, before anybody starts it."""
 
+import math
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import boto3
 import jinja2
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
 from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config
 from chatcensus.aws.conversation_store import ConversationStore
@@ -28,6 +27,9 @@ from chatcensus.reevaluation import EXAMPLE, Where
 from chatcensus.selection import Found, Selection
 from chatcensus.taxonomy import Taxonomy
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+
 IN_FLIGHT = 4
 # Slow enough to be no load beside a run, whose share of the quota this command does not take part in.
 REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE = 60, 200_000
@@ -44,17 +46,18 @@ def reevaluate(
     ),
 ) -> None:
     """Count what a re-evaluation would judge, forecast its cost, and judge a sample; nothing is written."""
+    if not math.isfinite(max_usd):
+        raise SetupError(f"--max-usd is {max_usd}: write the USD that the sample may cost, such as 0.5")
     job = _job(include, where, model)
-    with _aws_errors():
-        preview = Preview(sample, job.instructions, job.model.price(datetime.now(UTC).date()))
-        for found in _matching(job, table):
-            preview.add(found)
-        typer.echo("\n".join(preview.lines()))
-        if preview.sample:
-            judged = Sample(preview.sample, int(max_usd * 1_000_000))
-            tally = _census(job, judged).run()
-            typer.echo("\n".join(judged.lines()))
-            typer.echo(f"The sample cost {tally.cost_micro_usd / 1e6:.4f} USD; nothing was written.")
+    preview = Preview(sample, job.instructions, job.model.price(datetime.now(UTC).date()))
+    for found in _matching(job, table):
+        preview.add(found)
+    typer.echo("\n".join(preview.lines()))
+    if preview.sample:
+        judged = Sample(preview.sample, int(max_usd * 1_000_000))
+        tally = _census(job, judged).run()
+        typer.echo("\n".join(judged.lines()))
+        typer.echo(f"The sample cost {tally.cost_micro_usd / 1e6:.4f} USD; nothing was written.")
     if preview.due:
         typer.echo(f"To judge them again, trigger the DAG chat_census with:\n{preview.conf(where)}")
 
@@ -63,7 +66,10 @@ def rendered_instructions(include: Path, taxonomy: Taxonomy) -> str:
     """Return the instructions as the DAG renders them: to the character, since their hash is the prompt version."""
     loader = jinja2.FileSystemLoader(include)
     environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - no HTML
-    return environment.get_template("prompts/classify.md").render(taxonomy=taxonomy)
+    try:
+        return environment.get_template("prompts/classify.md").render(taxonomy=taxonomy)
+    except jinja2.TemplateError as error:
+        raise SetupError(f"{include}/prompts/classify.md cannot be rendered: {error}") from None
 
 
 def _job(include: Path, where: str, model_id: str) -> Job:
@@ -86,12 +92,20 @@ def _job(include: Path, where: str, model_id: str) -> Job:
 
 
 def _matching(job: Job, table: str) -> Iterator[Found]:
-    s3 = boto3.client("s3") if job.mapping.body else None
-    store = ConversationStore(boto3.client("dynamodb"), table, job.mapping, s3=s3)
+    dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3") if job.mapping.body else None
+    _check_key(dynamodb.describe_table(TableName=table)["Table"]["KeySchema"], job.mapping)
+    store = ConversationStore(dynamodb, table, job.mapping, s3=s3)
     selection = Selection(job, store.skipped, lambda: datetime.now(UTC))
     for stored in store.read():
         yield from selection.take(stored) if stored else ()
     yield from selection.rest()
+
+
+def _check_key(schema: "Sequence[KeySchemaElementTypeDef]", mapping: TableMapping) -> None:
+    keys = [key["AttributeName"] for key in schema]
+    mapped = [key for key in (mapping.partition_key, mapping.sort_key) if key]
+    if keys != mapped:
+        raise SetupError(f"the table has the key {keys}, table.yaml says {mapped}: see `chatcensus table check`")
 
 
 def _census(job: Job, sample: Sample) -> Census:
@@ -99,14 +113,3 @@ def _census(job: Job, sample: Sample) -> Census:
     set_deadline(bedrock, "Converse", CALL_DEADLINE_S)
     judge = BedrockJudge(bedrock, job.model_id, job.model, job.taxonomy)
     return Census(job, store=sample, judge=judge, ledger=sample, claim=sample)
-
-
-@contextmanager
-def _aws_errors() -> Iterator[None]:
-    try:
-        yield
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        raise SetupError(f"{error.operation_name} answered {code}: check the names and the access") from None
-    except BotoCoreError as error:
-        raise SetupError(f"AWS cannot be asked ({type(error).__name__}): check Region and credentials") from None

@@ -1,14 +1,15 @@
 """`table check`: read some items, and show what the mapping understands of them."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import boto3
 import typer
 from boto3.dynamodb.types import TypeDeserializer
-from botocore.exceptions import BotoCoreError, ClientError
 
+from chatcensus.aws.bodies import body_text
 from chatcensus.aws.index import checked_index
 from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
@@ -41,15 +42,7 @@ def check(
 ) -> None:
     """Show, without any text, what the mapping understands of a table's items; exit code 1 when it needs a change."""
     mapped = read_yaml(mapping, TableMapping)
-    try:
-        found = _look(boto3.client("dynamodb"), boto3.client("s3"), table, mapped, items)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        raise SetupError(
-            f"{error.operation_name} answered {code}: check the names of table and bucket, and the access"
-        ) from None
-    except BotoCoreError as error:
-        raise SetupError(f"AWS cannot be asked ({type(error).__name__}): check region and credentials") from None
+    found = _look(boto3.client("dynamodb"), boto3.client("s3"), table, mapped, items)
     typer.echo(f"Table {table} through {mapping}")
     typer.echo("\n".join(found.lines))
     typer.echo("\n".join(["To change:", *(f"  {change}" for change in found.changes)]) if found.changes else "OK")
@@ -69,7 +62,7 @@ def _look(dynamodb: "DynamoDBClient", s3: "S3Client", table: str, mapping: Table
     if mapping.body and mapping.body.bucket:
         s3.head_bucket(Bucket=mapping.body.bucket)  # whether or not one of these items is a large one
     items = list(_items(dynamodb, table, limit))
-    check_items(found, mapping, items, lambda item: _body(s3, mapping.body_pointer(item)), datetime.now(UTC))
+    check_items(found, mapping, items, partial(body_text, s3, mapping), datetime.now(UTC))
     return found
 
 
@@ -90,15 +83,3 @@ def _items(dynamodb: "DynamoDBClient", table: str, limit: int) -> "Iterator[Item
     for page in pages:
         for item in page["Items"]:
             yield {name: _deserialize(value) for name, value in item.items()}
-
-
-def _body(s3: "S3Client", pointer: tuple[str, str] | None) -> str | None:
-    if pointer is None:
-        return None
-    bucket, key = pointer
-    try:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8")
-    except s3.exceptions.NoSuchKey:
-        return None
-    except UnicodeDecodeError:
-        return ""  # not JSON

@@ -4,8 +4,9 @@ from airflow.sdk import Param
 
 from chatcensus.reevaluation import EXAMPLE
 
-_WHERE = r"^\s*$|^\s*\w+\s*=[^;=]+(;\s*\w+\s*=[^;=]+)*;?\s*$"
-_DAY = r"^$|^\d{4}-\d\d-\d\d$"
+# The form refuses what is plainly wrong; `plan` reads the rest, and says what is wrong with it.
+_WHERE = r"^\s*$|^[\s;]*\w+\s*=\s*\S"
+_DAY = r"^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 PARAMS = {
     "max_usd": Param(5, type="number", minimum=0, description="Budget in USD; at it, the rest stays pending"),

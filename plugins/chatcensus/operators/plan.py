@@ -19,6 +19,7 @@ from chatcensus.model_catalog import Model, ModelCatalog
 from chatcensus.operators.aws_client import airflow_errors, aws_client
 from chatcensus.partition import MAX_SEGMENTS, PendingIndex, Scan, Segment, index_segments, scan_segments
 from chatcensus.pricing import Price, TablePrices, Usage, cost_micro_usd
+from chatcensus.reevaluation import Where
 
 BYTES_PER_TOKEN = 3.0  # of an item; between English (about 4) and Japanese (about 2.5)
 # A segment is sized for half of the task's execution_timeout, at the quota's part of one of the tasks at a time.
@@ -91,6 +92,8 @@ class PlanSegmentsOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return one small mapping per segment; no conversation is read."""
         with airflow_errors():
+            if self.reevaluate.strip():
+                Where.parse(self.reevaluate)  # here, and not in each of a thousand segments
             model = read_yaml(self.models, ModelCatalog).model(self.model)
             mapping, prices = read_yaml(self.mapping, TableMapping), read_yaml(self.prices, TablePrices)
             today = datetime.now(UTC).date()
@@ -135,11 +138,12 @@ class PlanSegmentsOperator(BaseOperator):
                 "a segment has %d: there can be no more than %d, and entries with one sort key stay together",
                 *(largest, MAX_SEGMENTS),
             )
+        free = "what its condition does not match" if self.reevaluate.strip() else "what is already judged"
         self.log.info(
             "at most %d conversations, %d input and %d output tokens, %.4f USD, %d minutes at the quota; "
-            "what is already judged costs nothing",
+            "%s costs nothing",
             *(expected[name] for name in ("conversations", "input_tokens", "output_tokens")),
-            *(expected["cost_micro_usd"] / 1e6, expected["minutes"]),
+            *(expected["cost_micro_usd"] / 1e6, expected["minutes"], free),
         )
 
 

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator, Context
 
 from chatcensus.aws.athena import Athena, sql_string
 from chatcensus.aws.catalog import CURATED, PARTITION_KEY, parquet_table, upsert_partition, upsert_table
+from chatcensus.aws.ledger import Ledger
 from chatcensus.dashboard.report import render_report
 from chatcensus.include import read_yaml
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
@@ -121,26 +122,40 @@ class PublishSummariesOperator(BaseOperator):
         self, context: Context, athena: Athena, summaries: Sequence[Summary], content: dict[str, Any]
     ) -> dict[str, Any]:
         export_id, export_time = self.snapshot["export_id"], datetime.fromisoformat(self.snapshot["export_time"])
+        folder = _folder(export_id)
+        current = {name: content[name] for name in ("run_id", "export_id", "export_time", "totals", "cost_micro_usd")}
+        current |= {"report": f"{folder}/report.html", "tables": {w["table"]: w["prefix"] for w in self.written}}
+        self._put(f"{folder}/report.json", json.dumps(content, ensure_ascii=False, indent=1), "application/json")
+        self._put(f"{folder}/report.html", render_report(content), "text/html; charset=utf-8")
+        self._put(f"{folder}/current.json", json.dumps(current, indent=1), "application/json")
         ledger = run_ledger(context, self.control_table, self.aws_conn_id)
-        if not ledger.move_pointer(self.database, export_id, export_time):
+        is_newest = ledger.move_pointer(self.database, export_id, export_time)
+        self._show(ledger, athena, summaries)
+        if not is_newest:
             newer = ledger.published(self.database)["export_id"]
             self.log.warning("snapshot %s is newer than %s and stays published", newer, export_id)
             return {"is_published": False, "export_id": export_id}
-        for summary in summaries:
-            athena.rows(f"create or replace view {summary.table} as\n{_select(summary, export_id)}")
-        folder = f"reports/export_id={export_id}"
-        self._put(f"{folder}/report.json", json.dumps(content, ensure_ascii=False, indent=1), "application/json")
-        self._put(f"{folder}/report.html", render_report(content), "text/html; charset=utf-8")
-        current = {name: content[name] for name in ("run_id", "export_id", "export_time", "totals", "cost_micro_usd")}
-        current |= {"report": f"{folder}/report.html", "tables": {w["table"]: w["prefix"] for w in self.written}}
-        self._put("current.json", json.dumps(current, indent=1), "application/json")
         self.log.info("published snapshot %s: %s", export_id, content["totals"])
         return {"is_published": True, **current}
+
+    def _show(self, ledger: Ledger, athena: Athena, summaries: Sequence[Summary]) -> None:
+        """Let readers see the snapshot that the pointer names; again when it was moved while this run wrote views."""
+        s3, shown = aws_client("s3", self.aws_conn_id), None
+        while (export_id := ledger.published(self.database)["export_id"]) != shown:
+            for summary in summaries:
+                athena.rows(f"create or replace view {summary.table} as\n{_select(summary, export_id)}")
+            current = s3.get_object(Bucket=self.result_bucket, Key=f"{_folder(export_id)}/current.json")["Body"].read()
+            self._put("current.json", current.decode(), "application/json")
+            shown = export_id
 
     def _put(self, key: str, text: str, content_type: str) -> None:
         aws_client("s3", self.aws_conn_id).put_object(
             Bucket=self.result_bucket, Key=key, Body=text.encode(), ContentType=content_type
         )
+
+
+def _folder(export_id: str) -> str:
+    return f"reports/export_id={export_id}"
 
 
 def _select(summary: Summary, export_id: str) -> str:

@@ -63,12 +63,13 @@ class RegisterSnapshotOperator(BaseOperator):
     def render_template_fields(self, context: Context, jinja_env: "jinja2.Environment | None" = None) -> None:
         """Render as usual, with the SQL that the mapping turns into known to the statements."""
         plain = self.snapshot.resolve(context) if hasattr(self.snapshot, "resolve") else self.snapshot
-        mapping, key_types = read_yaml(self.mapping, TableMapping), Snapshot.from_dict(plain).key_types
-        increment = self.increment
-        known: Any = {**context, "layer": LayerSql(mapping, key_types, is_increment=False)}
-        super().render_template_fields(known, jinja_env)
-        known["layer"] = LayerSql(mapping, key_types, is_increment=True)
-        self.increment = self.render_template(increment, known, jinja_env or self.get_template_env())
+        with airflow_errors():
+            mapping, key_types = read_yaml(self.mapping, TableMapping), Snapshot.from_dict(plain).key_types
+            increment = self.increment
+            known: Any = {**context, "layer": LayerSql(mapping, key_types, is_increment=False)}
+            super().render_template_fields(known, jinja_env)
+            known["layer"] = LayerSql(mapping, key_types, is_increment=True)
+            self.increment = self.render_template(increment, known, jinja_env or self.get_template_env())
 
     def execute(self, context: Context) -> str:
         """Return the export id, which every later statement pins."""

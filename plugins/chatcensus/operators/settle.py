@@ -57,9 +57,10 @@ class SettleRunOperator(BaseOperator):
             ledger = run_ledger(context, self.control_table, self.aws_conn_id)
             run = ledger.run()
             generation, paid = int(run.get("generation", 0)), int(run.get("spent_micro_usd", 0))
-            # Clearing settle alone adds up the same tallies again; only another classification pays or counts.
-            is_counted = run.get("tally") == tally.as_dict() and run.get("settled_micro_usd") == paid
-            if not generation or (tally.written and not is_counted):
+            # Clearing settle alone adds up the same tallies again; only another classification pays or counts. One that
+            # died after its last write has paid, though its next try finds all of it written.
+            has_written = tally.written and run.get("tally") != tally.as_dict()
+            if not generation or has_written or run.get("settled_micro_usd") != paid:
                 generation += 1  # something new to export: the next export is another one
             ended = {"segments_ended": len(tallies), "settled_micro_usd": paid}
             ledger.record(tally=tally.as_dict(), generation=generation, **ended)
