@@ -88,7 +88,10 @@ class Selection:
             )
         previous, where = stored_evaluation(stored.item, conversation.content_hash), self.job.where
         if where is None:
-            return Found(stored, conversation, previous, is_due=previous is None)
+            # A body that has expired in S3 is no change of the text, and no reason to forget what was judged.
+            is_expired = stored.body is None and self.job.mapping.body_pointer(stored.item) is not None
+            is_kept = is_expired and stored.item.get(ATTRIBUTE) is not None
+            return Found(stored, conversation, previous, is_due=previous is None and not is_kept)
         if previous is None or not where.matches(previous, conversation):
             return "not_chosen"
         return Found(stored, conversation, previous, is_due=not self._is_made(conversation, previous))

@@ -32,6 +32,18 @@ def test_more_that_cannot_be_read_stop_it_with_both_numbers_and_the_remedy(tally
         check_run(tally, ended=1, segments=1, max_percent=5)
 
 
+@pytest.mark.parametrize(
+    "skipped", [{"other_item": 19}, {"other_item": 500, "outside_interval": 1}, {"outside_interval": 500}, {}]
+)
+def test_a_run_that_has_nothing_to_judge_goes_on(skipped: dict[str, int]):
+    check_run(Tally(skipped=Counter(skipped)), ended=1, segments=1, max_percent=5)
+
+
+def test_a_condition_that_no_item_fulfils_publishes_no_empty_statistic():
+    with pytest.raises(SetupError, match=r"none of 500 items fulfils `only` of include/table\.yaml"):
+        check_run(Tally(skipped=Counter({"other_item": 500})), ended=1, segments=1, max_percent=5)
+
+
 def _dry(tallies: list[Tally], segments: int) -> SettleRunOperator:
     return SettleRunOperator(
         task_id="settle",

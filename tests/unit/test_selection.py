@@ -12,11 +12,12 @@ from chatcensus.conversation import estimated_tokens
 from chatcensus.errors import SetupError
 from chatcensus.evaluation import ATTRIBUTE
 from chatcensus.interval import Window
-from chatcensus.mapping import Stored
+from chatcensus.mapping import Body, Stored
 from chatcensus.reevaluation import Where
 from chatcensus.selection import MOST_UNREADABLE
 from tests.fakes import (
     GOOD,
+    MAPPING,
     NOON,
     FakeClaim,
     FakeLedger,
@@ -231,6 +232,18 @@ def test_an_evaluation_of_an_older_text_is_pending_and_not_chosen():
     store.items["c0"]["turns"] = conversation_item("c0", "Another text")["turns"]
 
     assert told(reevaluated(store, "category=coding").run()) == ({}, {"not_chosen": 1})
+
+
+def test_an_evaluation_outlives_the_body_in_s3_that_it_is_about():
+    kept = {ATTRIBUTE: {"content_hash": "of the body", "outcome": "evaluated", "category": "coding"}}
+    mapping = MAPPING.model_copy(update={"body": Body(key="large", bucket="bodies")})
+    store = FakeStore([conversation_item("a", large="a.json", **kept), conversation_item("b", large="b.json")], mapping)
+
+    tally = census(store, FakeModel()).run()
+
+    assert told(tally) == ({"already_evaluated": 1, "quarantined": 1}, {})
+    assert store.evaluation("a") == kept[ATTRIBUTE]
+    assert store.evaluation("b")["reason"] == Reason.UNREADABLE
 
 
 def test_what_still_cannot_be_read_is_not_written_again():

@@ -8,6 +8,7 @@ from airflow.sdk import BaseOperator, Context
 from chatcensus.answer import Reason
 from chatcensus.errors import SetupError
 from chatcensus.operators.aws_client import airflow_errors, run_ledger
+from chatcensus.selection import MOST_UNREADABLE
 from chatcensus.tally import Tally
 
 # Not the model's doing: nothing was said, there was no room for an evaluation, or the mapping does not fit.
@@ -96,6 +97,12 @@ def check_run(tally: Tally, ended: int, segments: int, max_percent: float) -> No
     mapping.
     """
     check_ended(tally, ended, segments)
+    others = tally.skipped["other_item"]
+    if not tally.read and tally.skipped.total() == others >= MOST_UNREADABLE:
+        raise SetupError(
+            f"none of {others} items fulfils `only` of include/table.yaml, so that nothing is a conversation: see "
+            f"`chatcensus table check`, and correct it before publishing"
+        )
     unreadable = tally.reasons[Reason.UNREADABLE]
     if tally.read and 100 * unreadable > max_percent * tally.read:
         raise SetupError(
