@@ -133,11 +133,21 @@ def _without_recovery(dynamodb):
 
 
 def _with_another_key(dynamodb):
+    _with_key(dynamodb, {"PK": "S", "SK": "S"})
+
+
+def _with_a_binary_key(dynamodb):
+    _with_key(dynamodb, {"conversation_id": "B"})
+
+
+def _with_key(dynamodb, types):
     dynamodb.delete_table(TableName=TABLE)
     dynamodb.create_table(
         TableName=TABLE,
-        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+        KeySchema=[
+            {"AttributeName": name, "KeyType": kind} for name, kind in zip(types, ("HASH", "RANGE"), strict=False)
+        ],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()],
         BillingMode="PAY_PER_REQUEST",
     )
 
@@ -158,6 +168,7 @@ def _as_it_is(_dynamodb):
             rf"table '{TABLE}' has the key \['PK', 'SK'\], include/table.yaml says \['conversation_id'\]",
             id="another key",
         ),
+        pytest.param(_with_a_binary_key, {}, r"has the binary key \['conversation_id'\]", id="a binary key"),
         pytest.param(
             _as_it_is,
             {"table": "no-such-table"},

@@ -209,6 +209,11 @@ def _check_table(table: str, description: Any, backups: Any, mapping: TableMappi
     mapped = [key for key in (mapping.partition_key, mapping.sort_key) if key]
     if keys != mapped:
         raise SetupError(f"table {table!r} has the key {keys}, include/table.yaml says {mapped}: correct the mapping")
+    types = {part["AttributeName"]: part["AttributeType"] for part in description["AttributeDefinitions"]}
+    if binary := [key for key in keys if types[key] == "B"]:
+        raise SetupError(
+            f"table {table!r} has the binary key {binary}, and a conversation is named by text or a number"
+        )
     recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
     if recovery != "ENABLED":
         raise SetupError(f"point-in-time recovery of table {table!r} is off, and exports need it: switch it on")
