@@ -1,5 +1,6 @@
-"""The real DAG over each strategy of `include/table.yaml`, with nothing else changed in it."""
+"""The real DAG over other tables: each strategy of `include/table.yaml`, and the preset of each chat tool."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 
 from demo.airflow_home import REPOSITORY, VARIABLES, airflow_environment
 from demo.progress import local_airflow
-from tests.conftest import LocalAwsForTests
+from tests.conftest import REGION, LocalAwsForTests
 from tests.dags.test_runs import TABLE, Census
+from tests.unit.test_presets import BEDROCK_CHAT, LARGE, MESSAGES, chat_item
 
 pytestmark = pytest.mark.airflow
 
@@ -19,16 +22,20 @@ PENDING = "{strategy: pending-index, index: pending, attribute: pending, values:
 BY_DAY = "{strategy: date-index, index: by-day, first_day: '2026-01-01'}"
 
 
+def _by(partition: str) -> str:
+    """Our mapping with another strategy."""
+    lines = (REPOSITORY / "include/table.yaml").read_text().splitlines()
+    return "\n".join([*(line for line in lines if not line.startswith("partition:")), f"partition: {partition}", ""])
+
+
 @contextmanager
-def _census(aws: LocalAwsForTests, home: Path, partition: str) -> Iterator[Census]:
-    """An Airflow whose mapping says *partition*."""
+def _census(aws: LocalAwsForTests, home: Path, mapping: str, table: str = TABLE) -> Iterator[Census]:
+    """An Airflow for *table*, whose `include/table.yaml` is *mapping*."""
     shutil.copytree(REPOSITORY / "dags", home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(REPOSITORY / "include", home / "include")
-    mapping = home / "include/table.yaml"
-    kept = [line for line in mapping.read_text().splitlines() if not line.startswith("partition:")]
-    mapping.write_text("\n".join([*kept, f"partition: {partition}", ""]))
+    (home / "include/table.yaml").write_text(mapping)
     changed = {"AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags")}
-    environment = airflow_environment(home, aws.endpoint_url, VARIABLES) | changed
+    environment = airflow_environment(home, aws.endpoint_url, VARIABLES | {"chatcensus_table": table}) | changed
     with local_airflow(environment, home / "airflow.log") as airflow:
         yield Census(aws, airflow)
 
@@ -62,7 +69,7 @@ def _reads(aws: LocalAwsForTests, place: str = TABLE) -> int:
 def test_a_pending_index_is_empty_afterwards_and_the_next_run_reads_nothing(
     local_aws: LocalAwsForTests, tmp_path: Path
 ) -> None:
-    with _census(local_aws, tmp_path, PENDING) as census:
+    with _census(local_aws, tmp_path, _by(PENDING)) as census:
         census.load(20)
         _index(local_aws, "pending", "pending")
         _mark(census, "pending", lambda _: "1")
@@ -80,7 +87,7 @@ def test_a_pending_index_is_empty_afterwards_and_the_next_run_reads_nothing(
 
 
 def test_a_date_index_judges_all_days_once(local_aws: LocalAwsForTests, tmp_path: Path) -> None:
-    with _census(local_aws, tmp_path, BY_DAY) as census:
+    with _census(local_aws, tmp_path, _by(BY_DAY)) as census:
         census.load(20)
         _index(local_aws, "by-day", "day")
         _mark(census, "day", lambda item: item["created_at"]["S"][:10])
@@ -91,3 +98,77 @@ def test_a_date_index_judges_all_days_once(local_aws: LocalAwsForTests, tmp_path
         assert census.outcome("first").tally["outcomes"] == {"evaluated": 20}
         assert census.outcome("second").tally["outcomes"] == {"already_evaluated": 20}
         assert census.cost()[0] == 20
+
+
+def _create(aws: LocalAwsForTests, table: str, items: list[dict[str, Any]], **keys: str) -> None:
+    """Create the table of a chat tool beside ours, and fill it."""
+    aws.create_stack()
+    dynamodb = aws.client("dynamodb")
+    dynamodb.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for kind, name in keys.items()],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys.values()],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    dynamodb.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)
+    serialize = TypeSerializer().serialize
+    for item in items:
+        dynamodb.put_item(TableName=table, Item={name: serialize(value) for name, value in item.items()})
+
+
+def _evaluated(aws: LocalAwsForTests, table: str) -> set[str]:
+    """The sort keys of the items that carry an evaluation."""
+    items = aws.client("dynamodb").scan(TableName=table)["Items"]
+    return {item.get("SK", item.get("createdDate"))["S"] for item in items if "evaluation" in item}
+
+
+def test_bedrock_chats_conversations_are_judged_where_they_are_and_nothing_else_is_touched(
+    local_aws: LocalAwsForTests, tmp_path: Path
+) -> None:
+    alias = {"PK": "ann", "SK": "ann#BOT_ALIAS#1", "Title": "A bot"}
+    _create(local_aws, "bedrock-chat", [chat_item(), LARGE | {"SK": "ann#CONV#02"}, alias], HASH="PK", RANGE="SK")
+    s3 = local_aws.client("s3")
+    s3.create_bucket(Bucket="large-messages", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="large-messages", Key=LARGE["LargeMessagePath"], Body=json.dumps(MESSAGES).encode())
+    mapping = (REPOSITORY / "include/presets/bedrock-chat.yaml").read_text()
+
+    with _census(
+        local_aws, tmp_path, mapping.replace(str(BEDROCK_CHAT.body.bucket), "large-messages"), "bedrock-chat"
+    ) as census:
+        assert census.run("first") == "success"
+        assert census.run("second") == "success"
+
+        assert _evaluated(local_aws, "bedrock-chat") == {"ann#CONV#01X", "ann#CONV#02"}
+        assert census.cost()[0] == 2
+        assert census.outcome("first").tally["skipped"] == {"other_item": 1}
+        assert census.outcome("second").tally["outcomes"] == {"already_evaluated": 2}
+        assert sum(row["conversations"] for row in census.outcome("second").tables["daily_usage"]) == 2
+
+
+def test_the_messages_of_a_chat_are_judged_as_one_conversation(local_aws: LocalAwsForTests, tmp_path: Path) -> None:
+    messages = [
+        {
+            "id": f"chat#{chat}",
+            "createdDate": f"179082384567{number}#0",
+            "role": role,
+            "content": f"SQL {number}",
+            **who,
+        }
+        for chat in ("a", "b")
+        for number, role, who in ((1, "user", {"userId": "user#ann"}), (2, "assistant", {"userId": "user#ann"}))
+    ]
+    header = {"id": "user#ann", "createdDate": "1790823845670", "chatId": "chat#a", "title": "SQL"}
+    _create(local_aws, "genu", [*messages, header], HASH="id", RANGE="createdDate")
+
+    with _census(
+        local_aws, tmp_path, (REPOSITORY / "include/presets/generative-ai-use-cases.yaml").read_text(), "genu"
+    ) as census:
+        assert census.run("first") == "success"
+        assert census.run("second") == "success"
+
+        assert _evaluated(local_aws, "genu") == {"1790823845671#0"}
+        assert census.cost()[0] == 2
+        assert census.outcome("second").tally["outcomes"] == {"already_evaluated": 2}
+        [day] = census.outcome("second").tables["daily_usage"]
+        assert (day["day"], day["conversations"], day["users"]) == ("2026-10-01", 2, 1)
