@@ -191,9 +191,14 @@ class TableMapping(MessageNames):
         """
         return self.change_marker or self.turns or self.text
 
+    @property
+    def key_names(self) -> list[str]:
+        """The names of the primary key's attributes, the partition key first."""
+        return [name for name in (self.partition_key, self.sort_key) if name]
+
     def key(self, item: Item) -> dict[str, Any]:
         """Return the primary key of *item*."""
-        return {name: item[name] for name in (self.partition_key, self.sort_key) if name}
+        return {name: item[name] for name in self.key_names}
 
     def is_conversation(self, item: Item) -> bool:
         """Return whether *item* is a conversation, or a message of one, and not something else in the same table."""

@@ -88,7 +88,7 @@ class SegmentReader:
             for page in self._pages(self._query_index, request):
                 keys = []
                 for entry in page["Items"] if page else ():
-                    key = {name: entry[name] for name in self._key_names()}
+                    key = {name: entry[name] for name in self.mapping.key_names}
                     name = tuple(str(value) for value in key.values())
                     if name not in seen and holds(part, within, _plain(entry)):
                         seen.add(name)
@@ -206,9 +206,6 @@ class SegmentReader:
             if not page.get("LastEvaluatedKey"):
                 return
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-    def _key_names(self) -> list[str]:
-        return [name for name in (self.mapping.partition_key, self.mapping.sort_key) if name]
 
     def _partition_key(self, stored: Stored) -> object:
         return stored.item[self.mapping.partition_key]

@@ -103,7 +103,7 @@ def _matching(job: Job, table: str) -> Iterator[Found]:
 
 def _check_key(schema: "Sequence[KeySchemaElementTypeDef]", mapping: TableMapping) -> None:
     keys = [key["AttributeName"] for key in schema]
-    mapped = [key for key in (mapping.partition_key, mapping.sort_key) if key]
+    mapped = mapping.key_names
     if keys != mapped:
         raise SetupError(f"the table has the key {keys}, table.yaml says {mapped}: see `chatcensus table check`")
 

@@ -53,7 +53,7 @@ def _look(dynamodb: "DynamoDBClient", s3: "S3Client", table: str, mapping: Table
     found = TableCheck()
     description = dynamodb.describe_table(TableName=table)["Table"]
     keys = [key["AttributeName"] for key in description["KeySchema"]]
-    mapped = [key for key in (mapping.partition_key, mapping.sort_key) if key]
+    mapped = mapping.key_names
     found.say("key", f"{', '.join(keys)}; the mapping says {', '.join(mapped)}")
     _check_index(found, table, description, mapping)
     if keys != mapped:

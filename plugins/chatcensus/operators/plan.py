@@ -206,7 +206,7 @@ def _window(context: Context, created_from: str = "", created_before: str = "", 
 
 def _check_table(table: str, description: Any, backups: Any, mapping: TableMapping) -> None:
     keys = [key["AttributeName"] for key in description["KeySchema"]]
-    mapped = [key for key in (mapping.partition_key, mapping.sort_key) if key]
+    mapped = mapping.key_names
     if keys != mapped:
         raise SetupError(f"table {table!r} has the key {keys}, include/table.yaml says {mapped}: correct the mapping")
     types = {part["AttributeName"]: part["AttributeType"] for part in description["AttributeDefinitions"]}
