@@ -18,6 +18,7 @@ from local_aws.athena.language.queries import Context, QueryCompiler
 from local_aws.athena.language.trino_types import Type, duckdb_name, is_nested, trino_name
 from local_aws.athena.tables.catalog import Catalog, Scan
 from local_aws.athena.tables.files import TableFiles
+from local_aws.athena.tables.partitions import Condition
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,8 +107,10 @@ class Run:
             # Folding would evaluate constants in branches that are never taken, and so refuse or fail for nothing.
             connection.execute("SET disabled_optimizers = 'expression_rewriter,statistics_propagation'")
             self._helpers.install(connection, sql)
-            for scan in self.catalog.scans:
-                connection.register(f"scan_{scan.number}", self._load(scan, sql))
+            for scan in sorted(
+                self.catalog.scans, key=lambda scan: any(asked.subquery for _, asked in self._asked(scan))
+            ):
+                connection.register(f"scan_{scan.number}", self._load(connection, scan, sql))
             self._started(connection)
             relation = connection.sql(sql)
             _check_types(relation.description, kinds)
@@ -120,7 +123,13 @@ class Run:
             raise self._helpers.refusal
         return rows
 
-    def _load(self, scan: Scan, sql: str) -> pa.Table:
+    def _asked(self, scan: Scan) -> list[tuple[str, Condition]]:
+        found = self._context.conditions.items()
+        return [
+            (origin.column, asked) for origin, all_asked in found if origin.scan == scan.number for asked in all_asked
+        ]
+
+    def _load(self, connection: duckdb.DuckDBPyConnection, scan: Scan, sql: str) -> pa.Table:
         aliases = self._context.mentions.get(scan.number, [])
         count = len(scan.table.columns) + len(scan.table.partition_keys)
         wanted = {
@@ -128,9 +137,10 @@ class Run:
             for index in range(count)
             if not aliases or any(re.search(rf"\b{alias}\.c{index}\b", sql) for alias in aliases)
         }
-        conditions = {
-            origin.column: asked for origin, asked in self._context.conditions.items() if origin.scan == scan.number
-        }
+        conditions: dict[str, list[Condition]] = {}
+        for column, asked in self._asked(scan):
+            if (known := _answered(connection, asked)) is not None:
+                conditions.setdefault(column, []).append(known)
         table = self._files.load(scan, wanted, conditions)
         self._count(self._files.scanned_bytes)
         return table
@@ -141,6 +151,17 @@ class Run:
             job.progress.scanned_bytes = job.scan_limit  # where Athena ends it
             raise ScanLimitExceeded
         job.progress.scanned_bytes = scanned_bytes
+
+
+def _answered(connection: duckdb.DuckDBPyConnection, asked: Condition) -> Condition | None:
+    """Return the condition with the values of its subquery; None when that asks for more than what is loaded so far."""
+    if asked.subquery is None:
+        return asked
+    try:
+        rows = connection.execute(asked.subquery).fetchall()
+    except duckdb.Error:
+        return None
+    return Condition(asked.comparison, tuple(value for (value,) in rows))
 
 
 def _check_types(description: list[Any], kinds: list[Type]) -> None:

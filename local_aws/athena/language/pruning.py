@@ -15,19 +15,25 @@ from sqlglot import exp
 
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.language.scope import Origin, Scope
-from local_aws.athena.language.trino_types import Type, is_integer
+from local_aws.athena.language.trino_types import VARCHAR, Type, is_integer
 from local_aws.athena.tables.partitions import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _COMPARISONS = {exp.EQ: "=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TURNED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def note_conditions(known: dict[Origin, list[Condition]], where: exp.Expression, scope: Scope) -> None:
-    """Add to *known* what the ANDed parts of *where* ask of columns of this SELECT; its types were checked before."""
+def note_conditions(
+    known: dict[Origin, list[Condition]], where: exp.Expression, scope: Scope, texts: Mapping[int, str]
+) -> None:
+    """
+    Add to *known* what the ANDed parts of *where* ask of columns of this SELECT; its types were checked before.
+
+    Shape: *texts* are the subqueries that give one text, by the id of their node.
+    """
     open_nodes = [where]
     while open_nodes:
         node = open_nodes.pop()
@@ -37,7 +43,7 @@ def note_conditions(known: dict[Origin, list[Condition]], where: exp.Expression,
             open_nodes.append(node.this)
         else:
             for column, comparison, literals in _comparisons(node):
-                _note(known, scope, column, comparison, literals)
+                _note(known, scope, column, comparison, literals, texts)
 
 
 def _comparisons(node: exp.Expression) -> Iterator[tuple[exp.Expression, str, list[exp.Expression]]]:
@@ -57,6 +63,7 @@ def _note(
     column: exp.Expression,
     comparison: str,
     literals: list[exp.Expression],
+    texts: Mapping[int, str],
 ) -> None:
     if not isinstance(column, exp.Column):
         return
@@ -64,6 +71,10 @@ def _note(
         value, fields = Scope(fields=scope.fields).resolve([part.name for part in column.parts])
     except (StatementError, Unsupported):
         return  # a column of a SELECT around this one: its rows are not this one's to choose
+    if comparison == "=" and value.origin is not None and not fields and id(literals[0]) in texts:
+        if value.type == VARCHAR:
+            known.setdefault(value.origin, []).append(Condition("=", (), texts[id(literals[0])]))
+        return
     values = [_literal(node, value.type) for node in literals]
     if value.origin is not None and not fields and None not in values:
         known.setdefault(value.origin, []).append(Condition(comparison, tuple(values)))

@@ -39,6 +39,7 @@ from local_aws.athena.language.trino_types import (
     TIME,
     TIMESTAMP,
     UTC_TIMESTAMP,
+    VARCHAR,
     duckdb_name,
     is_nested,
     trino_name,
@@ -63,6 +64,7 @@ class Context:
     helpers: object
     now: str  # the statement's one moment, UTC, to the millisecond
     conditions: dict[Origin, list[Condition]] = field(default_factory=dict)  # what WHERE asks of partition keys
+    texts: dict[int, str] = field(default_factory=dict)  # id of a subquery that gives one text -> DuckDB text
     aliases: int = 0
     mentions: dict[int, list[str]] = field(default_factory=dict)  # scan -> aliases under which it is read
 
@@ -169,7 +171,7 @@ class QueryCompiler:
         if where is None:
             return None
         condition = boolean(self.expressions.compile(where.this, scope.with_clause("WHERE clause")), "WHERE clause")
-        pruning.note_conditions(self.context.conditions, where.this, scope)
+        pruning.note_conditions(self.context.conditions, where.this, scope, self.context.texts)
         return condition
 
     def _items(self, node: exp.Select, scope: Scope) -> list[tuple[str | None, Expression]]:
@@ -303,6 +305,8 @@ class QueryCompiler:
         relation = self._inner(node, scope)
         if len(relation.columns) != 1:
             raise Unsupported("a scalar subquery of several columns")
+        if relation.columns[0].type == VARCHAR:
+            self.context.texts[id(node)] = relation.sql
         return Expression(f"({relation.sql})", relation.columns[0].type)
 
     def _inner(self, node: exp.Expression, scope: Scope) -> Relation:

@@ -71,6 +71,7 @@ class Catalog:
         self._glue = glue
         self._database = database
         self._views: list[TableName] = []
+        self._met: dict[TableName, dict[str, Any] | None] = {}
         self.scans: list[Scan] = []
         self.opened: dict[TableName, Any] = {}  # Iceberg tables as this statement sees them
         self.iceberg: Callable[[], Iceberg] | None = None
@@ -115,7 +116,11 @@ class Catalog:
         name = self.name([*parts[:-1], plain])
         if dollar and not (plain and suffix):
             raise Unsupported(f"table {parts[-1]!r}")
-        glue = self.find(name)
+        # A statement meets one version of a table, however often it names it.
+        # Source: Trino, hive.per-transaction-metastore-cache-maximum-size.
+        if name not in self._met:
+            self._met[name] = self.find(name)
+        glue = self._met[name]
         if glue is None:
             raise StatementError("TABLE_NOT_FOUND", f"Table '{name}' does not exist")
         if is_iceberg(glue) and self.iceberg is not None:

@@ -33,10 +33,15 @@ ESCAPED = re.compile(r"[\x00-\x1f\x7f\"#%'*/:=?\\{\[\]^]")
 
 @dataclass(frozen=True)
 class Condition:
-    """What a WHERE asks of a partition key: that it compares so to one of *values*."""
+    """
+    What a WHERE asks of a partition key: that it compares so to one of *values*.
+
+    Shape: *subquery* is DuckDB text whose rows are the values, which are known once its tables are loaded.
+    """
 
     comparison: str
     values: tuple[str | int | date, ...]
+    subquery: str | None = None
 
     def holds(self, value: str | int | date | None) -> bool:
         """Tell whether a key's value can fulfil this; a NULL never does."""
@@ -142,5 +147,7 @@ def check_columns(table: Table, storage: Mapping[str, Any], wanted: Iterable[int
         name, kind = table.columns[index]
         candidates = own if is_by_name else own[index : index + 1]
         found = next((text for label, text in candidates if label == name), None)
+        if found is None and is_by_name:
+            continue  # added to the table since: NULL, as in a file that has not got it
         if found is None or column_type(found) != kind:
             raise Unsupported(f"column {name!r} in a partition whose columns are not those of its table")
