@@ -9,13 +9,17 @@ the words are those which the service was seen to answer.
 from typing import Any
 
 from local_aws.aws_error import AwsError
+from local_aws.dynamodb.projections import Tree, parse_projection
+from local_aws.dynamodb.read_request import check_parameters
 from local_aws.request_model import check_request
 
 # What of a request makes it the same request; the token itself is not part of it.
 PARAMETERS = (
     "TableArn", "S3Bucket", "S3Prefix", "S3BucketOwner", "S3SseAlgorithm", "S3SseKmsKeyId", "ExportFormat",
-    "ExportType", "ExportTime", "IncrementalExportSpecification",
+    "ExportType", "ExportTime", "IncrementalExportSpecification", "FilterSpecification",
 )  # fmt: skip
+_FILTER_PARTS = ("ProjectionExpression", "ExpressionAttributeNames")
+_LONGEST_EXPRESSION = 4096  # bytes; developer guide, "Filtering a table export"
 _SHORTEST_S, _LONGEST_S = 15 * 60, 24 * 60 * 60
 
 
@@ -27,6 +31,7 @@ def checked(body: dict[str, Any]) -> dict[str, Any]:
     """
     check_request("dynamodb", "ExportTableToPointInTime", body)
     _refuse_what_is_not_done(body)
+    wanted_of(body)
     arn = body["TableArn"].split(":", 5)
     if len(arn) != 6 or not arn[5].startswith("table/") or arn[5].count("/") != 1:
         raise AwsError("ValidationException", "One or more parameter values were invalid: tableArn is not a valid ARN")
@@ -45,6 +50,39 @@ def _refuse_what_is_not_done(body: dict[str, Any]) -> None:
             "ValidationException",
             "The local AWS exports increments as DYNAMODB_JSON only: AWS documents no sample of their Ion form",
         )
+
+
+def wanted_of(request: dict[str, Any]) -> Tree:
+    """
+    Return what of each item is asked for, as `projected` takes it; empty where items are wanted whole.
+
+    Errors: AwsError (SerializationException, ValidationException). The pinned model knows no FilterSpecification.
+    Source: Amazon DynamoDB developer guide, "Filtering a table export"; API reference of FilterSpecification.
+    """
+    asked = request.get("FilterSpecification")
+    if asked is None:
+        return {}
+    if not isinstance(asked, dict):
+        raise AwsError("SerializationException", "The FilterSpecification must be a structure")
+    if others := sorted(name for name in asked if name not in _FILTER_PARTS):
+        raise AwsError(
+            "ValidationException",
+            f"The local AWS filters an export by ProjectionExpression only: leave out {', '.join(others)}",
+        )
+    expression, names = asked.get("ProjectionExpression"), asked.get("ExpressionAttributeNames", {})
+    is_map = isinstance(names, dict) and all(isinstance(name, str) for name in names.values())
+    if not isinstance(expression, str) or not is_map:
+        raise AwsError(
+            "SerializationException", "The ProjectionExpression must be a text, ExpressionAttributeNames a map of texts"
+        )
+    if len(expression.encode()) > _LONGEST_EXPRESSION:
+        raise AwsError(
+            "ValidationException",
+            f"Invalid ProjectionExpression: Expression size has exceeded the maximum allowed size; expression size: "
+            f"{len(expression.encode())}",
+        )
+    check_parameters("Scan", asked)
+    return parse_projection(expression, names)
 
 
 def _check_kind(body: dict[str, Any]) -> None:

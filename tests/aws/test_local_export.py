@@ -7,11 +7,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local_aws.dynamodb.export_contents import Contents
 from local_aws.dynamodb.export_files import write_export
 from local_aws.dynamodb.exports import DynamoDBExports
 from local_aws.dynamodb.item_image import Image
+from tests.aws.filtering_client import filtering_client
 
 TABLE = "chat-conversations"
 TABLE_ARN = f"arn:aws:dynamodb:ap-northeast-1:123456789012:table/{TABLE}"
@@ -306,3 +308,89 @@ def test_a_prefix_is_joined_with_one_slash(local_aws, dynamodb, prefix):
 
     assert done["S3Prefix"] == prefix
     assert done["ExportManifest"].startswith("raw/AWSDynamoDB/")
+
+
+@pytest.fixture
+def filtering(local_aws, dynamodb, tmp_path):
+    dynamodb.put_item(
+        TableName=TABLE,
+        Item={
+            "conversation_id": {"S": "text"},
+            "a.b": {"S": "kept"},
+            "turns": {"L": [{"S": "CANARY"}]},
+            "m": {"M": {"in": {"N": "1"}, "out": {"S": "CANARY"}}},
+        },
+    )
+    return filtering_client(local_aws.endpoint_url, tmp_path)
+
+
+WANTED = {
+    "ProjectionExpression": "conversation_id, #n, m.#i",
+    "ExpressionAttributeNames": {"#n": "a.b", "#i": "in"},
+}
+
+
+@pytest.mark.parametrize(
+    ("export_format", "written", "other"),
+    [
+        (
+            "ION",
+            '$ion_1_0 {Item:{conversation_id:"text",\'a.b\':"kept",m:{in:1.}}}',
+            '$ion_1_0 {Item:{conversation_id:"c%d"}}',
+        ),
+        (
+            "DYNAMODB_JSON",
+            '{"Item":{"conversation_id":{"S":"text"},"a.b":{"S":"kept"},"m":{"M":{"in":{"N":"1"}}}}}',
+            '{"Item":{"conversation_id":{"S":"c%d"}}}',
+        ),
+    ],
+    ids=["Ion", "JSON"],
+)
+def test_an_export_holds_only_what_a_projection_asks_for(local_aws, filtering, export_format, written, other):
+    request = {**REQUEST, "ExportFormat": export_format, "FilterSpecification": WANTED}
+    arn = filtering.export_table_to_point_in_time(**request)["ExportDescription"]["ExportArn"]
+
+    assert _finished(local_aws, arn)["ItemCount"] == 8
+    bodies = [gzip.decompress(body) for key, body in _objects(local_aws).items() if "/data/" in key and body]
+    lines = b"".join(bodies).decode().splitlines()
+    expected = [written, *(other % number for number in range(7))]
+    assert sorted(lines) == sorted(expected)
+
+
+def test_the_same_token_with_another_filter_is_a_conflict(filtering):
+    request = {**REQUEST, "ClientToken": "t1"}
+    filtering.export_table_to_point_in_time(**request, FilterSpecification=WANTED)
+
+    with pytest.raises(filtering.exceptions.ExportConflictException):
+        filtering.export_table_to_point_in_time(**request)
+    again = filtering.export_table_to_point_in_time(**request, FilterSpecification=WANTED)
+    assert again["ExportDescription"]["ExportStatus"] in ("IN_PROGRESS", "COMPLETED")
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        pytest.param({"FilterExpression": "n = :n"}, "leave out FilterExpression", id="a filter"),
+        pytest.param(
+            {"ExpressionAttributeValues": {":n": {"S": "x"}}, "KeyConditionExpression": "conversation_id = :n"},
+            "leave out ExpressionAttributeValues, KeyConditionExpression",
+            id="a key condition",
+        ),
+        pytest.param({}, "ProjectionExpression must be a text", id="nothing"),
+        pytest.param(
+            {"ProjectionExpression": "conversation_id, #n"}, "is not defined; attribute name: #n", id="no name"
+        ),
+        pytest.param(
+            {"ProjectionExpression": "conversation_id", "ExpressionAttributeNames": {"#n": "n"}},
+            "unused in expressions: keys: {#n}",
+            id="a name too many",
+        ),
+        pytest.param({"ProjectionExpression": "n, n"}, "overlap with each other", id="twice the same"),
+        pytest.param({"ProjectionExpression": "a" * 4097}, "expression size: 4097", id="too long"),
+    ],
+)
+def test_a_filter_that_the_local_aws_cannot_do_starts_no_export(local_aws, filtering, asked, refused):
+    with pytest.raises(ClientError, match=refused):
+        filtering.export_table_to_point_in_time(**REQUEST, FilterSpecification=asked)
+
+    assert local_aws.stats()["exports"] == 0

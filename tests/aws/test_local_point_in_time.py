@@ -408,7 +408,7 @@ def test_a_filter_is_refused_and_not_ignored(aws):
     place = "before-call.dynamodb.ExportTableToPointInTime"
     dynamodb.meta.events.register(place, add_filter)
     try:
-        with pytest.raises(ClientError, match="without FilterSpecification") as refused:
+        with pytest.raises(ClientError, match="leave out FilterExpression") as refused:
             _export(aws)
     finally:
         dynamodb.meta.events.unregister(place, add_filter)
