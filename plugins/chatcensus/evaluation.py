@@ -32,6 +32,16 @@ def pseudonym(user: str, secret: str) -> str:
     return hmac.new(secret.encode(), user.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
 
 
+def conversation_subkey(secret: str) -> str:
+    """
+    Return the key under which `include/sql/layers/layer.sql` turns conversation ids into pseudonyms: 64 hex digits.
+
+    A key of its own, and not *secret*: Athena has to read it from S3, and whoever reads it there can neither make the
+    pseudonym of a user nor come back to the secret.
+    """
+    return hmac.new(secret.encode(), b"conversation ids", hashlib.sha256).hexdigest()
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """

@@ -17,11 +17,13 @@ _TYPES: dict[object, str] = {int: _NUMBER, bool: "boolean"}
 # What `Evaluation.attribute()` stores in the place of its verdict.
 _VERDICT_TYPES = {"outcome": "string", "category": "string", "inquiry_score": _NUMBER, "reason": "string"}
 _ION_NUMBER = "^-?[0-9]+([.][0-9]*|d-?[0-9]+)$"
+_WORD = "^[!-~]{1,256}$"
 _NO_SUCH = ("no_such_attribute",)
 
 # What `include/sql/layers/layer.sql` selects.
 CURATED_COLUMNS = {
-    **dict.fromkeys(("conversation_id", "item_kind", "created_at", "language", "department", "app_model"), "string"),
+    **dict.fromkeys(("conversation_id", "item_kind", "created_at"), "string"),
+    **dict.fromkeys(("language", "department", "user_group", "app_model"), "string"),
     "app_tokens": "bigint",
     **dict.fromkeys(("outcome", "category", "reason", "prompt_version", "taxonomy_version", "model"), "string"),
     **dict.fromkeys(("answered_by", "user_pseudonym", "run_id"), "string"),
@@ -56,6 +58,7 @@ def item_columns(mapping: TableMapping) -> dict[str, tuple[str, tuple[str, ...]]
         "created_at": mapping.created_at and mapping.created_at.attribute,
         "language": mapping.language,
         "department": mapping.department,
+        "user_group": mapping.user_group,
         "app_model": mapping.app_model,
         "app_tokens": mapping.app_tokens,
         **{f"only_{number}": only.attribute for number, only in enumerate(mapping.only, 1)},
@@ -69,6 +72,11 @@ def item_columns(mapping: TableMapping) -> dict[str, tuple[str, tuple[str, ...]]
         athena_type = _VERDICT_TYPES.get(name, "string")
         columns[f"{ATTRIBUTE}_previous_{name}"] = (athena_type, (ATTRIBUTE, "previous", name))
     return columns
+
+
+def read_attributes(mapping: TableMapping) -> list[str]:
+    """Return the attributes, those at the top of an item, of which `item_columns` reads something."""
+    return sorted({path[0] for _, path in item_columns(mapping).values() if path is not _NO_SUCH})
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ class LayerSql:
 
     @property
     def conversation_id(self) -> str:
-        """The primary key as text, as `TableMapping.conversation` makes it."""
+        """The primary key as text, as `TableMapping.conversation_id` makes it; a layer holds a keyed hash of it."""
         partition_key = self._key("partition_key", self.mapping.partition_key)
         if self.mapping.one_item_is == "message" or not self.mapping.sort_key:
             return partition_key
@@ -184,6 +192,15 @@ class LayerSql:
     def text(self, column: str) -> str:
         """The text of an attribute of any type."""
         return text_of(column)
+
+    def word(self, column: str) -> str:
+        """
+        A word of an evaluation as the census writes them: visible ASCII without a space.
+
+        Anything else is NULL. An attribute of the table's own may have our name, or one that differs by capitals alone,
+        which Ion's path extractors do not tell apart: a sentence in it must not come through.
+        """
+        return f"if(regexp_like({column}, '{_WORD}'), {column})"
 
 
 def text_of(column: str) -> str:

@@ -124,6 +124,7 @@ class TableMapping(MessageNames):
     body: Body | None = None
     user: Name | None = None
     department: Name | None = None
+    user_group: Name | None = None
     created_at: CreatedAt | None = None
     language: Name | None = None
     app_model: Name | None = None
@@ -264,7 +265,7 @@ class TableMapping(MessageNames):
 
 
 _ATTRIBUTE_FIELDS = (
-    *("partition_key", "sort_key", "turns", "last_message", "user", "department"),
+    *("partition_key", "sort_key", "turns", "last_message", "user", "department", "user_group"),
     *("language", "app_model", "app_tokens", "change_marker"),
 )
 

@@ -102,7 +102,7 @@ def columns_version(mapping: TableMapping) -> str:
         mode="json",
         include={
             "partition_key", "sort_key", "one_item_is", "only", "created_at",
-            "language", "department", "app_model", "app_tokens",
+            "language", "department", "user_group", "app_model", "app_tokens",
         },
     )  # fmt: skip
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]

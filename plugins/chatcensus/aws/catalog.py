@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
 
 PARTITION_KEY = "export_id"
-CURATED = "conversations_curated"
+CURATED, KEYS = "conversations_curated", "pseudonym_key"
 
 
 def exported_table(mapping: TableMapping, bucket: str, prefix: str) -> dict[str, Any]:
@@ -43,23 +43,34 @@ def exported_table(mapping: TableMapping, bucket: str, prefix: str) -> dict[str,
 
 def changed_table(bucket: str, prefix: str) -> dict[str, Any]:
     """Return the Glue TableInput over incremental exports: each line as it is, one changed item in DynamoDB's JSON."""
-    serde = {"SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe", "Parameters": {}}
-    storage = {
-        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
-        "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-        "SerdeInfo": serde,
-    }
-    return _table(CHANGED_ITEMS, {"line": "string"}, f"s3://{bucket}/{prefix}/increments/", storage, "json")
+    return _table(CHANGED_ITEMS, {"line": "string"}, f"s3://{bucket}/{prefix}/increments/", _TEXT, "json")
+
+
+def key_table(bucket: str) -> dict[str, Any]:
+    """Return the Glue TableInput of the keys of conversation ids: of each, one row in the partition that names it."""
+    return _table(KEYS, {"subkey": "string"}, f"s3://{bucket}/key/", _TEXT, "csv", "fingerprint")
+
+
+_TEXT = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe", "Parameters": {}},
+}
 
 
 def _table(
-    name: str, columns: Mapping[str, str], location: str, storage: dict[str, Any], classification: str
+    name: str,
+    columns: Mapping[str, str],
+    location: str,
+    storage: dict[str, Any],
+    classification: str,
+    partition_key: str = PARTITION_KEY,
 ) -> dict[str, Any]:
     return {
         "Name": name,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {"EXTERNAL": "TRUE", "classification": classification},
-        "PartitionKeys": [{"Name": PARTITION_KEY, "Type": "string"}],
+        "PartitionKeys": [{"Name": partition_key, "Type": "string"}],
         "StorageDescriptor": {
             "Columns": [{"Name": column, "Type": athena_type} for column, athena_type in columns.items()],
             "Location": location,
@@ -112,7 +123,7 @@ def upsert_table(client: "GlueClient", database: str, table: dict[str, Any]) -> 
     except client.exceptions.EntityNotFoundException:
         client.create_table(DatabaseName=database, TableInput=table)  # type: ignore[arg-type]
         return
-    if not _holds(found, table):
+    if not holds(found, table):
         client.update_table(
             DatabaseName=database,
             TableInput=table,  # type: ignore[arg-type]
@@ -136,12 +147,12 @@ def upsert_partition(
         )
 
 
-def _holds(found: Any, wanted: Any) -> bool:
+def holds(found: Any, wanted: Any) -> bool:
     """Return whether *found* says everything that *wanted* says; Glue adds fields of its own."""
     if isinstance(wanted, dict):
-        return isinstance(found, Mapping) and all(_holds(found.get(name), value) for name, value in wanted.items())
+        return isinstance(found, Mapping) and all(holds(found.get(name), value) for name, value in wanted.items())
     if isinstance(wanted, list):
-        return isinstance(found, list) and len(found) == len(wanted) and all(map(_holds, found, wanted))
+        return isinstance(found, list) and len(found) == len(wanted) and all(map(holds, found, wanted))
     return bool(found == wanted)
 
 

@@ -10,3 +10,8 @@ nth_message = "1"
 def text(column: str) -> str:
     """The text of an attribute."""
     return f"lower({column})"
+
+
+def word(column: str) -> str:
+    """A word of an evaluation."""
+    return f"if(regexp_like({column}, '^[!-~]+$'), {column})"
