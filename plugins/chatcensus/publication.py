@@ -4,93 +4,117 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from chatcensus.custody import OUTCOMES, Counted, Custody
+from chatcensus.edition import Edition
 from chatcensus.errors import SnapshotIncomplete
-from chatcensus.snapshot import layer_name
-from chatcensus.summaries import Value
+from chatcensus.summaries import POOLED, Value
 from chatcensus.taxonomy import Taxonomy
 
 Rows = Sequence[Mapping[str, Value]]
 Tables = Mapping[str, Rows]
 
-OUTCOMES = ("evaluated", "quarantined", "pending")
-# Which outcomes the `conversations` of each summary table must add up to.
+# One row a value: their conversations are the evaluated ones that readers are told of.
+_BY_VALUE = {
+    "category_counts": "category",
+    "score_distribution": "inquiry_score",
+    "department_usage": "department",
+    "user_group_usage": "user_group",
+    "app_model_usage": "app_model",
+    "language_usage": "language",
+    "hour_usage": "hour",
+}
+# Which outcomes the `conversations` of a table for operators must add up to: they hide nothing.
 _COVERS = {
-    "category_counts": ("evaluated",),
-    "score_distribution": ("evaluated",),
-    "daily_usage": OUTCOMES,
-    "usage_by_user": ("evaluated", "quarantined"),
     "model_cost": ("evaluated", "quarantined"),
+    "judging_cost": ("evaluated", "quarantined"),
+    "failures": ("quarantined",),
     "evaluation_quality": OUTCOMES,
-    "evaluation_changes": ("judged_again",),
 }
 
 
-def check_layers(layers: Mapping[str, Mapping[str, int]], item_counts: Sequence[int]) -> int | None:
+def check_tables(tables: Tables, counted: Counted, edition: Edition, written: Mapping[str, int]) -> None:
     """
-    Return how many conversations the snapshot has, None where increments leave only Athena to tell.
+    Raise SnapshotIncomplete that names the table unless all tables are whole and say the same as the snapshot.
 
-    Shape: *layers* is how many items of each kind Athena finds in each layer; *item_counts* is what the manifests say.
-    Errors: SnapshotIncomplete, naming the layer, when rows and items differ.
+    Shape: *written* is how many rows of this edition Athena finds in each table. A table of values has no row for what
+    is pooled where that is of too few people; days, weeks and months leave out nothing that is told.
     """
-    for index, items in enumerate(item_counts):
-        found = layers.get(layer_name(index), {})
-        if sum(found.values()) != items:
-            raise SnapshotIncomplete(
-                f"the manifest of layer {layer_name(index)} says {items} items, Athena counts {dict(found)}: "
-                f"nothing is published; start a run with full_export"
-            )
-    if unknown := set(layers) - {layer_name(index) for index in range(len(item_counts))}:
-        raise SnapshotIncomplete(f"the snapshot has layers that it should not have: {sorted(unknown)}")
-    return layers.get(layer_name(0), {}).get("conversation", 0) if len(item_counts) == 1 else None
-
-
-def totals(counted: Mapping[str, int], conversations: int | None) -> dict[str, int]:
-    """
-    Return conversations per outcome and in all, from the counts that Athena gives for a snapshot.
-
-    Errors: SnapshotIncomplete with both numbers when these are not the *conversations* that its layer has.
-    """
-    found = {outcome: counted.get(outcome, 0) for outcome in OUTCOMES}
-    expected = sum(counted.values()) if conversations is None else conversations
-    if sum(counted.values()) != expected or sum(found.values()) != expected:
-        raise SnapshotIncomplete(
-            f"the snapshot has {expected} conversations, the view counts {dict(counted)}: nothing is published; "
-            f"start a run with full_export"
-        )
-    return {"conversations": expected, **found}
-
-
-def check_tables(tables: Tables, expected: Mapping[str, int]) -> None:
-    """Raise SnapshotIncomplete, naming the table, unless each summary adds up to the outcomes it covers."""
+    for table, rows in tables.items():
+        _expect(table, "rows read", len(rows), written[table], "its partition")
     for table, outcomes in _COVERS.items():
-        found, wanted = _sum(tables[table], "conversations"), sum(expected[outcome] for outcome in outcomes)
-        if found != wanted:
-            raise SnapshotIncomplete(
-                f"summary {table} counts {found} conversations, the snapshot has {wanted} ({' + '.join(outcomes)}): "
-                f"nothing is published; clear its summarise task"
-            )
+        found = _sum(tables[table], "conversations")
+        _expect(table, "conversations", found, counted.of(*outcomes), f"the snapshot ({' + '.join(outcomes)})")
+    for table, column in _BY_VALUE.items():
+        _expect_told(table, tables[table], column, counted.evaluated_told, "the snapshot (evaluated, of told weeks)")
+    _check_periods(tables, counted, edition)
+    costs = {table: _sum(tables[table], "cost_micro_usd") for table in ("model_cost", "judging_cost")}
+    _expect("judging_cost", "micro-USD", costs["judging_cost"], costs["model_cost"], "model_cost")
+    changed = _sum(tables["evaluation_changes"], "conversations")
+    _expect("evaluation_changes", "conversations", changed, counted.judged_again, "the snapshot (judged again)")
+
+
+def _check_periods(tables: Tables, counted: Counted, edition: Edition) -> None:
+    """Compare days, weeks and months with the snapshot and each other; monthly_usage has no row of the open month."""
+    told = {
+        "monthly_usage": (counted.months_told, "the snapshot (of complete months)"),
+        "weekly_usage": (counted.dated_told, "the snapshot (of told weeks)"),
+        "daily_usage": (counted.dated_told, "the snapshot (of told weeks)"),
+    }
+    for table, (wanted, where) in told.items():
+        _expect(table, "conversations", _sum(tables[table], "conversations"), wanted, where)
+    days, weeks, months = (tables[table] for table in ("daily_usage", "weekly_usage", "monthly_usage"))
+    _check_parts("daily_usage", days, "week", weeks)
+    _check_parts("weekly_usage", [row for row in weeks if row["month"] != edition.open_month], "month", months)
+
+
+def _check_parts(table: str, rows: Rows, longer: str, wholes: Rows) -> None:
+    """Compare each longer period with the sum of what lies in it: no part of a told period is left out."""
+    for period in sorted({str(row[longer]) for row in [*rows, *wholes]}):
+        parts, whole = (
+            sum(int(row["conversations"] or 0) for row in each if str(row[longer]) == period) for each in (rows, wholes)
+        )
+        _expect(table, "conversations", parts, whole, f"the {longer} of {period} in its own summary")
+
+
+def _expect_told(table: str, rows: Rows, column: str, wanted: int, where: str) -> None:
+    """Compare a sum for readers: less is right only where what is pooled is of too few people to be a row."""
+    found = _sum(rows, "conversations")
+    is_whole = any(row[column] in (None, POOLED) for row in rows)
+    if is_whole or found > wanted:
+        _expect(table, "conversations", found, wanted, where)
+
+
+def _expect(table: str, what: str, found: int, wanted: int, where: str) -> None:
+    if found != wanted:
+        raise SnapshotIncomplete(
+            f"summary {table} has {found} {what}, {where} has {wanted}: nothing is published; clear its summarise task"
+        )
 
 
 def report(
     *,
     run_id: str,
     now: datetime,
-    snapshot: Mapping[str, Any],
+    edition: Edition,
     timezone: str,
-    counted: Mapping[str, int],
+    min_users: int,
+    custody: Custody,
     tables: Tables,
     taxonomy: Taxonomy,
 ) -> dict[str, Any]:
     """Return everything the report shows, as plain values (`report.json`)."""
     return {
+        "edition": edition.id,
         "run_id": run_id,
         "generated_at": now.isoformat(timespec="seconds"),
-        "export_id": snapshot["export_id"],
-        "export_time": snapshot["export_time"],
-        "item_count": counted["conversations"],
+        "export_id": edition.export_id,
+        "export_time": edition.export_time,
+        "told_until": edition.open_week,
+        "min_users": min_users,
         "timezone": timezone,
         "answered_by": sorted({str(row["answered_by"]) for row in tables["model_cost"]}),
-        "totals": dict(counted),
+        "totals": custody.totals,
+        "custody": custody.as_dict(),
         "cost_micro_usd": _sum(tables["model_cost"], "cost_micro_usd"),
         "labels": {category.key: category.label.model_dump() for category in taxonomy.categories},
         "tables": {table: [dict(row) for row in rows] for table, rows in tables.items()},

@@ -1,5 +1,6 @@
 """A run's snapshot: increments from one watermark to the next without a gap, and a full export for whatever else."""
 
+import gzip
 import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +20,15 @@ from chatcensus.aws.layers import Layers
 from chatcensus.aws.ledger import Ledger
 from chatcensus.errors import SnapshotIncomplete
 from chatcensus.include import read_yaml
-from chatcensus.layer_sql import LayerSql
+from chatcensus.layer_sql import LayerSql, read_attributes
 from chatcensus.mapping import Only, TableMapping
 from chatcensus.snapshot import MOST_LAYERS, OLDEST_BASE, Snapshot, Watermark
 from local_aws.server import LocalAws
 from local_aws.settings import Settings
 from local_aws.stack import create_stack
+from tests.aws.filtering_client import filtering_client
 from tests.conftest import RESULT_BUCKET, SNAPSHOT_BUCKET
-from tests.sql.warehouse import DATABASE, WORKGROUP, render
+from tests.sql.warehouse import DATABASE, SUBKEY, WORKGROUP, keyed, render
 
 TABLE, CONTROL_TABLE = "chat-conversations", "chatcensus-control"
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
@@ -72,7 +74,7 @@ class World:
             ledger.record(generation=generation)
         return Exporter(
             self.dynamodb, self.aws.client("s3"), ledger, TABLE, SNAPSHOT_BUCKET, "exports", 60,
-            sleep=self._sleep, now=lambda: self.time,
+            read_attributes(self.mapping), sleep=self._sleep, now=lambda: self.time,
         )  # fmt: skip
 
     def _sleep(self, seconds):
@@ -94,7 +96,8 @@ class World:
         ]
         athena = Athena(self.aws.client("athena"), DATABASE, WORKGROUP, sleep=lambda _: None)
         glue = self.aws.client("glue")
-        Layers(glue, athena, self.ledger("any"), self.mapping, RESULT_BUCKET, *texts).register(snapshot)
+        s3, ledger = self.aws.client("s3"), self.ledger("any")
+        Layers(glue, s3, athena, ledger, self.mapping, SUBKEY, RESULT_BUCKET, *texts).register(snapshot)
         athena.rows(render("views/evaluations.sql", timezone="Asia/Tokyo"))
         found = athena.rows(f"select * from evaluations where export_id = '{snapshot.export_id}'")  # noqa: S608
         return sorted(sorted((k, v or "") for k, v in row.items() if k != "export_id") for row in found)
@@ -453,7 +456,6 @@ def test_however_runs_interleave_each_snapshot_is_the_table_of_its_moment_and_th
             exporter = world.exporter(name)
             exporter.ledger = turns.ledger(world, name)
             snapshots[name] = exporter.incremental(DATABASE, "v1")
-            exporter.ledger.move_pointer(DATABASE, snapshots[name].export_id, snapshots[name].time)
         finally:
             turns.pass_on(name, has_ended=True)
 
@@ -462,11 +464,10 @@ def test_however_runs_interleave_each_snapshot_is_the_table_of_its_moment_and_th
 
     for name, snapshot in snapshots.items():
         ids = [dict(row)["conversation_id"] for row in world.rows(snapshot)]
-        assert ids == sorted(f"c{number}" for number, time in written.items() if time < snapshot.time)
-        assert f"c{names[name]}" in ids
+        assert ids == sorted(keyed(f"c{number}") for number, time in written.items() if time < snapshot.time)
+        assert keyed(f"c{names[name]}") in ids
     newest = max(snapshot.time for snapshot in snapshots.values())
     assert world.ledger("any").watermark(DATABASE).snapshot.time == newest
-    assert datetime.fromisoformat(world.ledger("any").published(DATABASE)["export_time"]) == newest
 
 
 def test_what_leaves_the_condition_by_a_change_is_gone_and_comes_back_by_another(world):
@@ -555,3 +556,135 @@ def test_increments_and_a_full_export_of_the_same_moment_show_the_same_rows(worl
     assert sum(layer.item_count for layer in layered.layers[1:]) < 300
     assert len(world.rows(full)) == len(alive)
     assert world.rows(layered) == world.rows(full)
+
+
+CANARY = "CANARY 口外"
+
+
+def _put_with_text(world, number):
+    text = {"L": [{"M": {"role": {"S": "user"}, "content": {"S": CANARY}}}]}
+    item = {"conversation_id": {"S": f"c{number}"}, "created_at": {"S": DAY}, "turns": text, "user_id": {"S": CANARY}}
+    other = {"title": {"S": CANARY}, "evaluation": {"M": {"outcome": {"S": "evaluated"}, "category": {"S": "coding"}}}}
+    world.dynamodb.put_item(TableName=TABLE, Item={**item, **other, "language": {"S": "ja"}})
+
+
+def _exported(world):
+    s3 = world.aws.client("s3")
+    listed = s3.list_objects_v2(Bucket=SNAPSHOT_BUCKET, Prefix="exports/").get("Contents", [])
+    bodies = [s3.get_object(Bucket=SNAPSHOT_BUCKET, Key=found["Key"])["Body"].read() for found in listed]
+    return [gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body for body in bodies]
+
+
+def _monday_and_tuesday(world):
+    """A full export and an increment after it."""
+    _put_with_text(world, 1)
+    _put_with_text(world, 2)
+    world.snapshot("monday")
+    world.pass_time(7200)
+    _put_with_text(world, 2)
+    _put_with_text(world, 3)
+    world.delete(1)
+    return world.snapshot("tuesday")
+
+
+def test_no_text_is_exported_where_boto3_can_leave_it_out_and_the_tables_are_the_same(world, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    world.dynamodb = filtering_client(world.aws.endpoint_url, tmp_path)
+    filtered = _monday_and_tuesday(world)
+    left_out = _exported(world)
+    world.dynamodb = world.aws.client("dynamodb")
+
+    whole = world.exporter("check").full()
+
+    assert any(b'conversation_id:"c1"' in body for body in left_out)
+    assert any(b'"conversation_id":{"S":"c3"}' in body for body in left_out)
+    assert not any(word in body for body in left_out for word in (b"turns", b"title", b"user_id", CANARY.encode()))
+    assert any(CANARY.encode() in body for body in _exported(world))
+    assert [layer.from_time is None for layer in filtered.layers] == [True, False]
+    assert world.rows(filtered) == world.rows(whole)
+    assert len(world.rows(whole)) == 2
+    assert "the export holds only conversation_id, created_at, evaluation, language" in caplog.text
+
+
+def test_an_export_is_whole_where_boto3_cannot_leave_text_out_and_the_log_says_so(world, caplog):
+    caplog.set_level(logging.INFO)
+
+    snapshot = _monday_and_tuesday(world)
+
+    assert any(CANARY.encode() in body for body in _exported(world))
+    assert len(snapshot.layers) == 2
+    assert "the export holds whole items, text included" in caplog.text
+
+
+def test_a_retry_under_another_filter_is_another_export_in_a_folder_of_its_own(world, tmp_path):
+    world.snapshot("monday")
+    world.pass_time(7200)
+    world.put(2)
+    lost = world.snapshot("tuesday")
+    _forget_the_snapshot(world, "tuesday")
+    world.ledger("tuesday").record(increments={**world.ledger("tuesday").run()["increments"], "arns": []})
+    world.dynamodb = filtering_client(world.aws.endpoint_url, tmp_path)
+
+    again = world.snapshot("tuesday")
+
+    assert again.layers[1].data_prefix != lost.layers[1].data_prefix
+    assert world.rows(again) == world.rows(world.exporter("check").full())
+
+
+@pytest.mark.parametrize("columns", [None, "v1"], ids=["full", "incremental"])
+def test_one_more_export_is_a_full_one_of_a_later_moment_and_made_once(world, caplog, columns):
+    caplog.set_level(logging.INFO)
+    world.put(1)
+    world.snapshot("sunday")
+    world.pass_time(7200)
+    world.put(2)
+    first = world.exporter("monday").incremental(DATABASE, "v1") if columns else world.exporter("monday").full()
+    world.pass_time(60)
+    begun = world.time
+
+    again = world.exporter("monday").again(DATABASE, columns)
+    exports = world.exports()
+
+    assert again.export_id != first.export_id
+    assert [layer.from_time for layer in again.layers] == [None]
+    assert again.time > begun > first.time
+    assert "waiting until the table can be restored to" in caplog.text
+    assert [world.exporter("monday").again(DATABASE, columns) for _ in range(2)] == [again, again]
+    assert world.exports() == exports
+    assert world.exporter("monday").has_repeated
+    if columns:
+        assert world.ledger("any").watermark(DATABASE).snapshot == again
+
+
+def test_clearing_export_after_one_more_gives_that_one(world):
+    world.put(1)
+    world.exporter("monday").full()
+    again = world.exporter("monday").again(DATABASE, None)
+
+    assert world.exporter("monday").full() == again
+
+
+def test_one_more_export_that_failed_is_made_anew_and_stays_the_one_more(world):
+    world.put(1)
+    world.exporter("monday").full()
+    exporter = world.exporter("monday")
+    exporter.bucket = "no-such-bucket"
+    with pytest.raises(SnapshotIncomplete, match="the next try makes another export"):
+        exporter.again(DATABASE, None)
+    exports = world.exports()
+    assert exporter.has_repeated
+
+    again = world.exporter("monday").again(DATABASE, None)
+
+    assert world.exports() == exports + 1
+    assert world.exporter("monday").again(DATABASE, None) == again
+
+
+def test_what_is_written_later_gives_the_run_a_first_export_again(world):
+    world.put(1)
+    world.exporter("monday").full()
+    world.exporter("monday").again(DATABASE, None)
+    ledger = world.ledger("monday")
+    ledger.record(generation=int(ledger.run()["generation"]) + 1)
+
+    assert not world.exporter("monday").has_repeated

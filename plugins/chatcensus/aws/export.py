@@ -57,6 +57,8 @@ def read_export(dynamodb: "DynamoDBClient", s3: "S3Client", export_arn: str) -> 
         raise SnapshotIncomplete(f"export {export_arn} is {description['ExportStatus']}: {reason}")
     bucket, manifest_key = description["S3Bucket"], description["ExportManifest"]
     summary = _read(s3, bucket, manifest_key, json.loads)
+    if summary["exportArn"] != export_arn:
+        raise SnapshotIncomplete(f"s3://{bucket}/{manifest_key} is the manifest of {summary['exportArn']}, not its own")
     files = _read(s3, bucket, summary["manifestFilesS3Key"], _json_lines)
     for file in files:
         _check_file(s3, bucket, file)

@@ -1,8 +1,10 @@
 """How a run comes to its snapshot: a full export, or increments after the last one; never twice what was begun."""
 
+import hashlib
+import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,9 @@ class Exporter:
     Makes the exports of one run.
 
     Shape: what was begun is in the run's row of the ledger, by generation, which settle raises when something new was
-    written: a retry attaches to it. *prefix* is where exports lie in *bucket*.
+    written: a retry attaches to it. *prefix* is where exports lie in *bucket*. *attributes* are those that the layers
+    are made of, the keys among them: where boto3 lets an export be filtered, it holds these alone, and no text.
+    Without them it holds whole items.
     """
 
     def __init__(
@@ -40,11 +44,13 @@ class Exporter:
         bucket: str,
         prefix: str,
         timeout_s: float,
+        attributes: Sequence[str] = (),
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.dynamodb, self.s3, self.ledger, self.table_name = dynamodb, s3, ledger, table_name
         self.bucket, self.prefix, self.timeout_s, self.sleep, self.now = bucket, prefix, timeout_s, sleep, now
+        self.filter = _filter(dynamodb, attributes)
 
     def full(self) -> Snapshot:
         """Return a full export of the table as it is now; that of an earlier try when nothing was written since."""
@@ -53,18 +59,46 @@ class Exporter:
         if export.get("generation") != run["generation"]:
             export = {
                 "generation": run["generation"],
-                "arn": self._start(int(run["generation"]), {"ExportFormat": "ION"}),
+                "arn": self._start(int(run["generation"]), {"ExportFormat": "ION"}, _named(self.filter)),
             }
             self.ledger.record(export=export)
         else:
             log.info("nothing was written since export %s: attaching to it", export["arn"])
         made = self._finished(export["arn"])
         if isinstance(made, str):
-            # The same token would return this very export for ever: the next try needs another.
-            self.ledger.record(generation=export["generation"] + 1)
+            self._raise_generation(is_repeat=self._is_repeated(run))
             raise SnapshotIncomplete(f"{made}; the next try makes another export")
         recovery, _ = read_recovery(self.dynamodb, self.table_name)
         return Snapshot(made.export_id, made.export_time, recovery.key_types, (made,))
+
+    @property
+    def has_repeated(self) -> bool:
+        """True when what the run has written was exported once more, or was begun to be."""
+        return self._is_repeated(self.ledger.run())
+
+    def again(self, database: str, columns: str | None) -> Snapshot:
+        """
+        Return a full export made once more, of a moment when all that the run has written can be restored for sure.
+
+        Shape: *columns* is `columns_version` of the mapping where exports are incremental, else None. An increment
+        would not do: it begins where the last snapshot ends. Once for what was written: a later call returns the same.
+        Errors: SnapshotIncomplete, as of the export it makes.
+        """
+        if not self.has_repeated:
+            self._raise_generation(is_repeat=True)
+        self._recoverable_after(self._written(self.ledger.run()))
+        if columns is None:
+            return self.full()
+        return self.incremental(database, columns, full_because="the last snapshot lacks what this run has written")
+
+    def _raise_generation(self, *, is_repeat: bool) -> None:
+        """Let the next export be another one: the same token would return the old one for ever."""
+        generation = int(self.ledger.run()["generation"]) + 1
+        self.ledger.record(generation=generation, **({"repeat": generation} if is_repeat else {}))
+
+    @staticmethod
+    def _is_repeated(run: dict[str, Any]) -> bool:
+        return bool(run.get("repeat") == run["generation"])
 
     def incremental(self, database: str, columns: str, *, full_because: str | None = None) -> Snapshot:
         """
@@ -177,7 +211,7 @@ class Exporter:
             waited += LAG_PAUSE_S
 
     def _start_increment(self, plan: dict[str, Any], begin: int, end: int) -> str:
-        generation, window = int(plan["generation"]), f" {plan['planned']} {begin}-{end}"
+        generation, window = int(plan["generation"]), f" {plan['planned']} {begin}-{end}{_named(self.filter)}"
         # All increments under one prefix share a folder, and a Glue partition is a folder: each has one of its own.
         folder = client_token(self.ledger.run_id, generation, window)[:16]
         asked = {
@@ -202,6 +236,11 @@ class Exporter:
             return str(damage)
 
     def _start(self, generation: int, asked: dict[str, Any], window: str = "") -> str:
+        if self.filter:
+            log.info("the export holds only %s", ", ".join(self.filter["ExpressionAttributeNames"].values()))
+            asked = asked | {"FilterSpecification": self.filter}
+        else:
+            log.info("the export holds whole items, text included: boto3 must know FilterSpecification to leave it out")
         table = self.dynamodb.describe_table(TableName=self.table_name)["Table"]
         request: dict[str, Any] = {
             "TableArn": table["TableArn"],
@@ -225,3 +264,23 @@ class Exporter:
                 raise SnapshotIncomplete(f"export {arn} takes more than {self.timeout_s:.0f} s; a retry waits on")
             self.sleep(pause)
             waited, pause = waited + pause, min(LONGEST_PAUSE_S, pause * 1.5)
+
+
+def _filter(dynamodb: "DynamoDBClient", attributes: Sequence[str]) -> dict[str, Any]:
+    """
+    Return the FilterSpecification that asks for *attributes* alone; an empty one where boto3 knows no such member.
+
+    Source: Amazon DynamoDB developer guide, "Filtering a table export"; botocore has it after 1.43.56.
+    """
+    request = dynamodb.meta.service_model.operation_model("ExportTableToPointInTime").input_shape
+    if not attributes or request is None or "FilterSpecification" not in request.members:
+        return {}
+    names = {f"#a{number}": attribute for number, attribute in enumerate(attributes)}
+    return {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+
+
+def _named(specification: dict[str, Any]) -> str:
+    """Return a text that tells filters apart: with another one, the same ClientToken would be refused."""
+    if not specification:
+        return ""
+    return " " + hashlib.sha256(json.dumps(specification, sort_keys=True).encode()).hexdigest()[:12]

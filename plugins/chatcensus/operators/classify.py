@@ -6,20 +6,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context, Variable
+from airflow.sdk import BaseOperator, Context
 
 from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
 from chatcensus.aws.deadline import set_deadline
 from chatcensus.census import Census
-from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
 from chatcensus.job import Job
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.operators.secret import read_secret
 from chatcensus.pacing import Quota
 from chatcensus.partition import Segment
 from chatcensus.reevaluation import Where
@@ -140,7 +140,7 @@ class ClassifySegmentOperator(BaseOperator):
             model_id=self.model,
             model=model,
             quota=Quota(burndown=model.burndown, **{name: float(value) for name, value in self.quota.items()}),
-            pseudonym_secret=self._secret(),
+            pseudonym_secret=read_secret(self.pseudonym_variable),
             in_flight=in_flight,
             expected=segment.expected,
             where=Where.parse(self.reevaluate) if self.reevaluate.strip() else None,
@@ -158,12 +158,3 @@ class ClassifySegmentOperator(BaseOperator):
             ),
             claim=claim,
         )
-
-    def _secret(self) -> str:
-        secret = Variable.get(self.pseudonym_variable, default="")
-        if len(secret) < 16:
-            raise SetupError(
-                f"the Variable {self.pseudonym_variable!r} must hold a secret of at least 16 characters, it has "
-                f"{len(secret)}: without it, users could be told from their pseudonyms"
-            )
-        return str(secret)

@@ -10,9 +10,11 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from chatcensus.aws.exporting import Exporter
 from chatcensus.include import read_yaml
+from chatcensus.layer_sql import read_attributes
 from chatcensus.mapping import TableMapping
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
-from chatcensus.snapshot import columns_version
+from chatcensus.operators.lineage import export_lineage
+from chatcensus.snapshot import Snapshot, columns_version
 
 
 class ExportTableOperator(DynamoDBToS3Operator):
@@ -50,6 +52,7 @@ class ExportTableOperator(DynamoDBToS3Operator):
         super().__init__(point_in_time_export=True, export_format="ION", **kwargs)
         self.control_table, self.database, self.mapping, self.timeout_s = control_table, database, mapping, timeout_s
         self.publish, self.full_export = publish, full_export
+        self._snapshot: Snapshot | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override] # the provider returns nothing
         """Return the snapshot; the one of an earlier try when nothing has been written since."""
@@ -67,14 +70,20 @@ class ExportTableOperator(DynamoDBToS3Operator):
                 self.s3_bucket_name,
                 self.s3_key_prefix,
                 self.timeout_s,
+                read_attributes(mapping),
             )
             if mapping.exports == "incremental":
                 asked = None if _is_no(self.full_export) else "somebody asked for it"
                 snapshot = exporter.incremental(self.database, columns_version(mapping), full_because=asked)
             else:
                 snapshot = exporter.full()
+            self._snapshot = snapshot
             self.log.info("snapshot %s: %s items by layer", snapshot.export_id, [e.item_count for e in snapshot.layers])
             return snapshot.as_dict()
+
+    def get_openlineage_facets_on_complete(self, _: Any) -> Any:
+        """Return that the table was exported, when this task has exported it."""
+        return export_lineage(self._snapshot, self.s3_bucket_name, self.s3_key_prefix)
 
 
 def _is_no(rendered: str) -> bool:
