@@ -1,8 +1,8 @@
-"""The ledger: one budget for all segments, a row for each run, and a pointer that only moves forward."""
+"""The ledger: one budget for all segments, a row for each run, and one edition in the making."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -155,14 +155,6 @@ def test_a_lost_reply_to_a_settlement_hides_no_money(local_aws, dynamodb):
     assert _ledger(dynamodb).spent_micro_usd() >= 30
 
 
-def test_a_lost_reply_of_the_pointer_is_a_move(local_aws, dynamodb):
-    with losing_the_first_reply(local_aws.endpoint_url, "dynamodb", "UpdateItem") as client:
-        is_moved = _ledger(client).move_pointer("chatcensus", "a", NOON)
-
-    assert is_moved
-    assert _ledger(dynamodb).published("chatcensus")["export_id"] == "a"
-
-
 def test_each_run_has_a_budget_of_its_own(dynamodb):
     first, second = _ledger(dynamodb, 10), _ledger(dynamodb, 10, "chat_census/manual__2")
     first.reserve(10)
@@ -245,70 +237,38 @@ def test_runs_with_names_in_each_other_stay_apart(dynamodb):
     assert _ledger(dynamodb, run_id="a").run() == {}
 
 
-# What is published
+# The turn to make an edition
 
 
-def test_nothing_is_published_at_first(dynamodb):
-    assert _ledger(dynamodb).published("chatcensus") == {}
+def test_one_run_at_a_time_has_the_turn(dynamodb):
+    ours, theirs = _ledger(dynamodb), _ledger(dynamodb, run_id="another")
+    later = NOON + timedelta(minutes=30)
+
+    assert ours.take_turn("chatcensus", NOON, later)
+    assert not theirs.take_turn("chatcensus", NOON + timedelta(minutes=29), later)
+    assert ours.take_turn("chatcensus", NOON, later)  # a retry goes on
+    assert theirs.take_turn("elsewhere", NOON, later)
+
+    theirs.end_turn("chatcensus")
+    assert not theirs.take_turn("chatcensus", NOON, later)
+    ours.end_turn("chatcensus")
+    assert theirs.take_turn("chatcensus", NOON, later)
 
 
-def test_the_pointer_moves_to_a_newer_snapshot_and_never_back(dynamodb):
-    ledger = _ledger(dynamodb)
+def test_the_turn_of_a_run_that_died_ends_by_itself(dynamodb):
+    _ledger(dynamodb).take_turn("chatcensus", NOON, NOON + timedelta(minutes=30))
 
-    moves = [
-        ledger.move_pointer("chatcensus", export_id, NOON + timedelta(seconds=seconds))
-        for export_id, seconds in (("b", 0), ("a", -1), ("b", 0), ("d", 2), ("c", 1))
-    ]
-
-    assert moves == [True, False, True, True, False]
-    published = ledger.published("chatcensus")
-    assert published["export_id"] == "d"
-    assert datetime.fromisoformat(published["export_time"]) == NOON + timedelta(seconds=2)
+    assert _ledger(dynamodb, run_id="another").take_turn(
+        "chatcensus", NOON + timedelta(minutes=31), NOON + timedelta(minutes=61)
+    )
 
 
-@pytest.mark.parametrize(
-    "newer",
-    [
-        pytest.param(NOON + timedelta(milliseconds=1), id="a fraction of a second later"),
-        pytest.param(NOON + timedelta(microseconds=1), id="the smallest fraction later"),
-        pytest.param(
-            NOON.astimezone(timezone(timedelta(hours=-9))) + timedelta(hours=1),
-            id="told in another zone",
-        ),
-    ],
-)
-def test_newer_is_a_matter_of_time_and_not_of_spelling(dynamodb, newer):
-    ledger = _ledger(dynamodb)
-
-    moves = [ledger.move_pointer("chatcensus", "noon", NOON), ledger.move_pointer("chatcensus", "newer", newer)]
-    back = ledger.move_pointer("chatcensus", "noon", NOON)
-
-    assert (*moves, back) == (True, True, False)
-
-
-def test_of_many_publishers_at_once_the_newest_stays(dynamodb):
-    times = [NOON + timedelta(minutes=number) for number in range(16)]
-    random.Random(4).shuffle(times)  # noqa: S311 - a seeded test
-
+def test_of_many_runs_at_once_one_has_the_turn(dynamodb):
     with ThreadPoolExecutor(16) as pool:
-        moved = list(pool.map(lambda time: _ledger(dynamodb).move_pointer("chatcensus", str(time.minute), time), times))
+        runs = [_ledger(dynamodb, run_id=str(number)) for number in range(16)]
+        taken = list(pool.map(lambda run: run.take_turn("chatcensus", NOON, NOON + timedelta(minutes=30)), runs))
 
-    assert moved[times.index(max(times))]
-    assert _ledger(dynamodb).published("chatcensus")["export_id"] == "15"
-
-
-def test_each_database_has_a_pointer_of_its_own(dynamodb):
-    ledger = _ledger(dynamodb)
-    ledger.move_pointer("one", "late", NOON)
-
-    assert ledger.move_pointer("two", "early", NOON - timedelta(days=1))
-    assert ledger.published("one")["export_id"] == "late"
-
-
-def test_all_runs_share_the_pointer(dynamodb):
-    _ledger(dynamodb).move_pointer("chatcensus", "newer", NOON)
-
-    assert not _ledger(dynamodb, run_id="another").move_pointer("chatcensus", "older", NOON - timedelta(seconds=1))
+    assert sum(taken) == 1
 
 
 # Conversations without room

@@ -3,6 +3,7 @@
 import json
 import traceback
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +15,11 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chatcensus import errors
+from chatcensus.aws.athena import Athena
 from chatcensus.aws.bedrock import client_config
+from chatcensus.aws.editions import Editions
 from chatcensus.aws.ledger import Ledger
+from chatcensus.edition import Edition
 from chatcensus.errors import ChatCensusError, ModelBusy, SetupError, SnapshotIncomplete, StoreBusy
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
@@ -24,12 +28,10 @@ from chatcensus.operators.classify import ClassifySegmentOperator
 from chatcensus.operators.export import ExportTableOperator
 from chatcensus.operators.plan import PlanSegmentsOperator
 from chatcensus.operators.publish import PublishSummariesOperator
-from chatcensus.operators.register import RegisterSnapshotOperator
 from chatcensus.operators.retries import RETRY_POLICY
 from chatcensus.operators.settle import SettleRunOperator, check_run
 from chatcensus.operators.summarise import SummariseTableOperator
 from chatcensus.partition import scan_segments
-from chatcensus.snapshot import Export, Snapshot
 from chatcensus.summaries import Summaries
 from chatcensus.tally import Tally
 
@@ -492,37 +494,43 @@ def test_a_run_that_publishes_nothing_skips_its_export_and_all_that_follows(loca
     assert local_aws.stats()["exports"] == 0
 
 
-# register
-
-
-def test_a_mapping_that_no_statement_can_hold_is_no_matter_of_retries(context):
-    layer = Export("e", "arn", "2026-11-01T00:00:00+00:00", "bucket", "data/", 1)
-    register = RegisterSnapshotOperator(
-        task_id="register", snapshot=Snapshot("e", layer.export_time, {"conversation_id": "B"}, (layer,)).as_dict(),
-        database="d", workgroup="w", control_table=CONTROL_TABLE, result_bucket=RESULT_BUCKET,
-        layer="{{ layer.conversation_id }}", view="", mapping=MAPPING,
-    )  # fmt: skip
-
-    with pytest.raises(AirflowFailException, match="the key attribute 'conversation_id' is binary"):
-        register.render_template_fields(context)
-
-
 # summarise
 
 
-def _summarise(query="-- a comment\nselect 1 as n\n"):
-    return SummariseTableOperator(
-        task_id="category_counts",
-        query=query,
-        export_id="01-a",
-        result_bucket=RESULT_BUCKET,
-        database="chatcensus",
-        workgroup="chatcensus",
-        deferrable=True,
-    )
+EDITION = Edition("01-a-0011aabb", "01-a", NOON.isoformat(), "2026-11-22T12:00:00Z", "2026-11-16", "2026-11-01", {})
+SUMMARIES = INCLUDE / "sql/summaries.yaml"
 
 
-@pytest.mark.usefixtures("dynamodb")
+@pytest.fixture
+def editions(local_aws):
+    local_aws.create_stack()
+    editions = Editions(local_aws.client("glue"), local_aws.client("s3"), "chatcensus", RESULT_BUCKET)
+    athena = Athena(local_aws.client("athena"), "chatcensus", "chatcensus")
+    editions.prepare([_described("category_counts")], athena)
+    return editions
+
+
+def _described(table):
+    return next(summary for summary in read_yaml(SUMMARIES, Summaries).summaries if summary.table == table)
+
+
+def _summarise(query="-- a comment\nselect 1 as n\n", **changes):
+    arguments = {
+        "task_id": "category_counts",
+        "query": query,
+        "edition": EDITION.as_dict(),
+        "result_bucket": RESULT_BUCKET,
+        "database": "chatcensus",
+        "workgroup": "chatcensus",
+        "summaries": SUMMARIES,
+        "min_users": "5",
+        "per_user_table": "false",
+        "deferrable": True,
+    }
+    return SummariseTableOperator(**arguments | changes)
+
+
+@pytest.mark.usefixtures("editions")
 def test_each_try_of_a_summary_unloads_to_a_prefix_of_its_own(local_aws, context):
     tries = [_summarise(), _summarise()]
 
@@ -531,7 +539,7 @@ def test_each_try_of_a_summary_unloads_to_a_prefix_of_its_own(local_aws, context
     s3, root = local_aws.client("s3"), f"s3://{RESULT_BUCKET}/"
     for operator, summary in zip(tries, written, strict=True):
         assert summary["table"] == "category_counts"
-        assert summary["prefix"].startswith(f"{root}summaries/category_counts/export_id=01-a/try=")
+        assert summary["prefix"].startswith(f"{root}summaries/readers/category_counts/edition=01-a-0011aabb/try=")
         assert summary["query_execution_id"]
         assert operator.query == (
             f"unload (\n-- a comment\nselect 1 as n\n)\nto '{summary['prefix']}'\n"
@@ -543,7 +551,45 @@ def test_each_try_of_a_summary_unloads_to_a_prefix_of_its_own(local_aws, context
     assert len({operator.client_request_token for operator in tries}) == 2
 
 
-@pytest.mark.usefixtures("dynamodb")
+def test_the_last_try_of_a_summary_is_the_partition_of_its_edition(local_aws, editions, context):
+    _, last = (_summarise().execute(context) for _ in range(2))
+
+    [partition] = local_aws.client("glue").get_partitions(
+        DatabaseName="chatcensus", TableName="category_counts_editions"
+    )["Partitions"]
+
+    assert partition["Values"] == [EDITION.id]
+    assert partition["StorageDescriptor"]["Location"] == last["prefix"]
+    assert editions.published() is None
+
+
+def test_a_summary_says_which_edition_readers_saw_when_it_began(editions, context):
+    before = _summarise().execute(context)
+    editions.switch(replace(EDITION, id="00-z-1", export_id="00-z"), None)
+
+    after = _summarise().execute(context)
+
+    assert (before["base"], after["base"]) == (None, "00-z-1")
+
+
+def test_clearing_a_summary_of_a_published_edition_changes_nothing(editions, context):
+    first = _summarise().execute(context)
+    editions.switch(EDITION, None)
+
+    again = _summarise("select 'another' as category").execute(context)
+
+    assert (again["table"], again["prefix"]) == (first["table"], first["prefix"])
+
+
+@pytest.mark.usefixtures("editions")
+def test_a_table_that_nobody_describes_is_no_matter_of_retries(context):
+    context["task"] = SimpleNamespace(task_id="summarise.no_such_table")
+
+    with pytest.raises(AirflowFailException, match=r"'no_such_table' is not described in .*summaries.yaml"):
+        _summarise().execute(context)
+
+
+@pytest.mark.usefixtures("editions")
 def test_a_summary_that_fails_tells_athenas_reason_and_is_tried_again(context):
     with pytest.raises(AirflowException, match=r"DIVISION_BY_ZERO|Division by zero") as caught:
         _summarise("select 1 / 0 as n").execute(context)
@@ -563,6 +609,7 @@ class SlowAthena:
         return "RUNNING"
 
 
+@pytest.mark.usefixtures("editions")
 def test_a_slow_summary_is_deferred_and_then_says_what_it_wrote(context):
     operator = _summarise()
     operator.hook = SlowAthena()
@@ -576,41 +623,21 @@ def test_a_slow_summary_is_deferred_and_then_says_what_it_wrote(context):
     assert summary["prefix"] in operator.query
 
 
-# publish (all of it: test_runs.py)
+# publish (what it refuses of an edition; all of it: test_runs.py, and the switch: test_editions.py, test_publish.py)
 
 
-class Views:
-    """An Athena that keeps the newest text of each view, and lets a quicker run publish before the first."""
-
-    def __init__(self, quicker=lambda: None):
-        self.texts: dict[str, str] = {}
-        self.quicker = quicker
-
-    def rows(self, sql: str) -> list[Any]:
-        quicker, self.quicker = self.quicker, lambda: None
-        quicker()
-        self.texts[sql.split()[4]] = sql
-        return []
-
-
-def test_a_slower_run_leaves_the_views_at_the_newer_snapshot_that_overtook_it(local_aws, dynamodb):
-    s3, ledger = local_aws.client("s3"), Ledger(dynamodb, CONTROL_TABLE, "any")
-    summaries = read_yaml(INCLUDE / "sql/summaries.yaml", Summaries).summaries
-    for export_id in ("01-old", "02-new"):
-        s3.put_object(Bucket=RESULT_BUCKET, Key=f"reports/export_id={export_id}/current.json", Body=export_id.encode())
-    publish = PublishSummariesOperator(
-        task_id="publish", snapshot={}, written=[], control_table=CONTROL_TABLE, database="chatcensus",
-        workgroup="chatcensus", result_bucket=RESULT_BUCKET, timezone="UTC",
-        summaries=INCLUDE / "sql/summaries.yaml", taxonomy=INCLUDE / "prompts/taxonomy.yaml",
+def _publish(written):
+    return PublishSummariesOperator(
+        task_id="publish", edition=EDITION.as_dict(), written=written, control_table=CONTROL_TABLE,
+        database="chatcensus", workgroup="chatcensus", result_bucket=RESULT_BUCKET, min_users="5", timezone="UTC",
+        summaries=SUMMARIES, taxonomy=INCLUDE / "prompts/taxonomy.yaml",
     )  # fmt: skip
-    ledger.move_pointer("chatcensus", "01-old", NOON)
-    views = Views(lambda: ledger.move_pointer("chatcensus", "02-new", NOON + timedelta(hours=1)))
 
-    publish._show(ledger, views, summaries)
 
-    assert all("02-new" in text for text in views.texts.values())
-    assert len(views.texts) == len(summaries)
-    assert s3.get_object(Bucket=RESULT_BUCKET, Key="current.json")["Body"].read() == b"02-new"
+@pytest.mark.usefixtures("editions")
+def test_an_edition_that_lacks_a_table_is_refused_with_its_name(context):
+    with pytest.raises(SnapshotIncomplete, match=r"edition '01-a-0011aabb' lacks \[.*'daily_usage'.*clear their tasks"):
+        _publish([_summarise().execute(context)]).execute(context)
 
 
 # Errors on their way to Airflow

@@ -13,7 +13,6 @@ from urllib.request import Request, urlopen
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from chatcensus.aws.ledger import Ledger
 from demo.__main__ import NO_QUOTA
 from demo.airflow_api import AirflowApi
 from demo.airflow_home import VARIABLES, admin_password
@@ -208,9 +207,9 @@ class CensusInAirflow(Up):
         )
 
     def published(self) -> str:
-        """Return the id of the snapshot that readers see, of which ledger and `current.json` tell the same."""
-        control, bucket = VARIABLES["chatcensus_control_table"], VARIABLES["chatcensus_result_bucket"]
-        pointer = Ledger(client("dynamodb", self.endpoint_url), control, "").published(VARIABLES["chatcensus_database"])
+        """Return the id of the snapshot that readers see, of which catalog and `current.json` tell the same."""
+        glue, bucket = client("glue", self.endpoint_url), VARIABLES["chatcensus_result_bucket"]
+        table = glue.get_table(DatabaseName=VARIABLES["chatcensus_database"], Name="published")["Table"]
         body = client("s3", self.endpoint_url).get_object(Bucket=bucket, Key="current.json")["Body"].read()
-        assert json.loads(body)["export_id"] == pointer["export_id"]
-        return pointer["export_id"]
+        assert json.loads(body)["edition"] == table["Parameters"]["edition"]
+        return str(table["Parameters"]["export_id"])

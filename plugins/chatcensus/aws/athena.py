@@ -39,16 +39,24 @@ class Athena:
         Shape: *parameters* are SQL literals, one for each `?`.
         Errors: SnapshotIncomplete when the query fails or takes longer than *timeout_s*, with Athena's own reason.
         """
+        return self.result(sql, timeout_s, parameters)[1]
+
+    def result(
+        self, sql: str, timeout_s: float = 600, parameters: Sequence[str] = ()
+    ) -> tuple[dict[str, str], list[dict[str, str | None]]]:
+        """Run *sql* and return the Trino type of each column, and the rows; as `rows` in all else."""
         more: Any = {"ExecutionParameters": list(parameters)} if parameters else {}
         query_id = self.client.start_query_execution(
             QueryString=sql, QueryExecutionContext={"Database": self.database}, WorkGroup=self.workgroup, **more
         )["QueryExecutionId"]
         self._wait(query_id, timeout_s)
-        pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+        pages = list(self.client.get_paginator("get_query_results").paginate(QueryExecutionId=query_id))
+        columns = pages[0]["ResultSet"].get("ResultSetMetadata", {}).get("ColumnInfo", [])
         table = [
             [cell.get("VarCharValue") for cell in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]
         ]
-        return [dict(zip(table[0], row, strict=True)) for row in table[1:]] if table else []  # type: ignore[arg-type]
+        types = {column["Name"]: column["Type"] for column in columns}
+        return types, [dict(zip(table[0], row, strict=True)) for row in table[1:]]  # type: ignore[arg-type]
 
     def _wait(self, query_id: str, timeout_s: float) -> None:
         waited, pause = 0.0, 0.1

@@ -2,10 +2,10 @@
 The ledger: the control table with one row per run (spend, tally, export) and the pointer to what is published.
 
     pk                       sk         holds
-    run#<dag>/<run>          run        spent_micro_usd, conversations (begun), tally, generation, export
+    run#<dag>/<run>          run        spent_micro_usd, conversations (begun), tally, generation, export, writes …
     quarantine               <id>       conversations whose item has no room for an evaluation
     unanswered               <id>#<content hash>   calls that came to nothing, of all runs together
-    published#<database>     pointer    export id and time of what readers see
+    turn#<database>          turn       the run that makes an edition, and until when it has the turn
     watermark#<database>     watermark  up to where the exports are without a gap: snapshot, table, columns, version
     layer#<database>         <id>       where the rows of an export lie as Parquet
 """
@@ -84,15 +84,21 @@ class Ledger:
         except (BotoCoreError, ClientError) as error:
             log.warning("%d micro-USD stay reserved (%s)", reserved_micro_usd, type(error).__name__)
 
-    def published(self, database: str) -> dict[str, Any]:
-        """Return the pointer to what is published; empty before the first publish."""
-        return self._get(_key(f"published#{database}", "pointer"))
+    def take_turn(self, database: str, now: datetime, until: datetime) -> bool:
+        """
+        Have the turn to make an edition until *until*; False while another run has it.
 
-    def move_pointer(self, database: str, export_id: str, export_time: datetime) -> bool:
-        """Point at a newer export, or at the same one again; False when what is published is newer."""
-        moved = {"export_id": export_id, "export_time": export_time.astimezone(UTC).isoformat()}
-        condition = "attribute_not_exists(pk) OR export_time <= :export_time"
-        return self._set(_key(f"published#{database}", "pointer"), moved, condition)
+        An edition is made relative to the one before it: two at once would both be made relative to the same.
+        """
+        turn = {"run": self.run_id, "until": until.astimezone(UTC).isoformat()}
+        # `until` is a reserved word of DynamoDB, and so named by its place in *turn*.
+        condition = "attribute_not_exists(pk) OR #0 = :run OR #1 < :now"
+        compared = {":now": now.astimezone(UTC).isoformat()}
+        return self._set(_key(f"turn#{database}", "turn"), turn, condition, compared)
+
+    def end_turn(self, database: str) -> None:
+        """Let the next run have the turn, if this one has it."""
+        self._set(_key(f"turn#{database}", "turn"), {"run": "", "until": ""}, "#0 = :me", {":me": self.run_id})
 
     def watermark(self, database: str) -> Watermark | None:
         """Return up to where the exports are without a gap; None before the first full export."""

@@ -31,4 +31,8 @@ PARAMS = {
     ),
     "tokens_per_minute": Param(1_600_000, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"),
     "max_rejection_percent": Param(5, type="number", minimum=0, maximum=100, description="Fail at more bad answers"),
+    "max_drift_points": Param(
+        20, type="number", minimum=0, maximum=100, description="Publish nothing when a share moves further, in points"
+    ),
+    "accept_drift": Param(False, type="boolean", description="Publish though shares have moved that far"),
 }
