@@ -1,6 +1,7 @@
 -- category_counts: how many conversations fall in each category, most used first.
--- Grain: one row per category. Reads: evaluations, the evaluated ones of one snapshot.
--- Columns: category, conversations, users (distinct known ones), mean_inquiry_score, share (of all evaluated, 0 to 1).
+-- Grain: one row per category; one more for what is pooled, `(few)`. Reads: told.
+-- Columns: category, conversations, users (distinct known ones), share (of all evaluated, 0 to 1), coverage (evaluated
+-- of all), mean_inquiry_score.
 with
 counted as (
     select
@@ -8,21 +9,32 @@ counted as (
         count(*) as conversations,
         count(distinct user_pseudonym) as users,
         avg(cast(inquiry_score as double)) as mean_inquiry_score
-    from evaluations
+    from told_editions
     where
-        export_id = {{ export_id | sql_string }}
+        edition = {{ edition.id | sql_string }}
         and outcome = 'evaluated'
     group by category
 ),
 
+covered as (
+    select
+        cast(count_if(outcome = 'evaluated') as double) as evaluated,
+        cast(count(*) as double) as conversations
+    from told_editions
+    where edition = {{ edition.id | sql_string }}
+),
+
 with_share as (
     select
-        category,
-        conversations,
-        users,
-        mean_inquiry_score,
-        cast(conversations as double) / cast(sum(conversations) over () as double) as share
+        counted.category,
+        counted.conversations,
+        counted.users,
+        cast(counted.conversations as double) / covered.evaluated as share,
+        covered.evaluated / covered.conversations as coverage,
+        counted.mean_inquiry_score
     from counted
+    cross join covered
+    where counted.users >= {{ min_users }}
 )
 
 select *

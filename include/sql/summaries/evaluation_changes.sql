@@ -22,7 +22,7 @@ counted as (
         avg(cast(inquiry_score as double)) as mean_inquiry_score
     from evaluations
     where
-        export_id = {{ export_id | sql_string }}
+        export_id = {{ edition.export_id | sql_string }}
         and previous_outcome is not null
     group by
         previous_outcome, previous_category, previous_reason, previous_prompt_version, previous_model,

@@ -13,7 +13,7 @@ counted as (
         count_if(attempts = 1) as first_attempt,
         count_if(is_clipped) as clipped
     from evaluations
-    where export_id = {{ export_id | sql_string }}
+    where export_id = {{ edition.export_id | sql_string }}
     group by model, prompt_version, outcome, reason
 )
 

@@ -13,7 +13,7 @@ counted as (
         sum(cost_micro_usd) as cost_micro_usd
     from evaluations
     where
-        export_id = {{ export_id | sql_string }}
+        export_id = {{ edition.export_id | sql_string }}
         and outcome in ('evaluated', 'quarantined')
     group by model, answered_by
 )

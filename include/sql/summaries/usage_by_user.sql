@@ -1,20 +1,22 @@
--- usage_by_user: who uses the chat tool how much, by pseudonym, most conversations first.
+-- usage_by_user: who uses the chat tool how much, by pseudonym, most conversations first; empty unless it is switched
+-- on (Variable `chatcensus_per_user_table`), since each row is one person.
 -- Grain: one row per user pseudonym, `unknown` for all conversations without a user.
--- Reads: evaluations, the evaluated and quarantined ones of one snapshot; the mean is over the evaluated ones.
+-- Reads: told, the evaluated and quarantined ones; the mean is over the evaluated ones.
 -- Columns: user_pseudonym, conversations, mean_inquiry_score, input_tokens, output_tokens, cost_micro_usd, last_day.
 with
 judged as (
     select
-        inquiry_score,
+        if(outcome = 'evaluated', inquiry_score) as inquiry_score,
         input_tokens,
         output_tokens,
         cost_micro_usd,
         day,
         coalesce(user_pseudonym, 'unknown') as user_pseudonym
-    from evaluations
+    from told_editions
     where
-        export_id = {{ export_id | sql_string }}
+        edition = {{ edition.id | sql_string }}
         and outcome in ('evaluated', 'quarantined')
+        and {{ per_user_table }}
 ),
 
 counted as (

@@ -1,13 +1,16 @@
--- evaluations: every conversation of every snapshot with its evaluation; pending = not judged yet.
+-- evaluations: every conversation of every snapshot with its evaluation; pending = not judged yet. For those who run
+-- the census: it hides nothing.
 -- Grain: one row per conversation and snapshot. Reads: conversations_curated. The only place with time zones.
 -- A snapshot is layer 000000, from a full export, and one layer for each increment after it: the newest row of a
 -- conversation counts, and is not shown when it says that the conversation is gone. Times stay ISO 8601 text, since
 -- Athena refuses a view with a `timestamp with time zone` column. A text that is no time gives no day, not an error.
--- Columns: conversation_id, export_id, language, department, outcome, category, reason, prompt_version,
--- taxonomy_version, model, answered_by, user_pseudonym, run_id, app_model, previous_outcome, previous_category,
--- previous_reason, previous_prompt_version, previous_model, inquiry_score, attempts, input_tokens, output_tokens,
--- cost_micro_usd, app_tokens, previous_inquiry_score, is_clipped, day (of created_at, in the configured zone),
--- created_at, evaluated_at, previous_evaluated_at.
+-- A week begins on Monday; a month is the whole weeks whose Thursday lies in it (chatcensus/edition.py says why).
+-- Columns: conversation_id (keyed), export_id, language, department, user_group, outcome, category, reason,
+-- prompt_version, taxonomy_version, model, answered_by, user_pseudonym, run_id, app_model, previous_outcome,
+-- previous_category, previous_reason, previous_prompt_version, previous_model, inquiry_score, attempts, input_tokens,
+-- output_tokens, cost_micro_usd, app_tokens, previous_inquiry_score, is_clipped, hour, weekday (1 is Monday), day,
+-- week, month (the five of created_at, in the configured zone), judged_day (of evaluated_at, likewise), created_at,
+-- evaluated_at, previous_evaluated_at.
 create or replace view evaluations as
 with
 changed as (
@@ -18,6 +21,14 @@ changed as (
     from conversations_curated
     where layer > '000000'
     group by export_id, conversation_id
+),
+
+timed as (
+    select
+        *,
+        try(from_iso8601_timestamp(created_at) at time zone {{ timezone | sql_string }}) as began,
+        try(from_iso8601_timestamp(evaluated_at) at time zone {{ timezone | sql_string }}) as judged
+    from conversations_curated
 )
 
 select
@@ -25,6 +36,7 @@ select
     curated.export_id,
     curated.language,
     curated.department,
+    curated.user_group,
     coalesce(curated.outcome, 'pending') as outcome,
     curated.category,
     curated.reason,
@@ -48,11 +60,16 @@ select
     curated.app_tokens,
     curated.previous_inquiry_score,
     curated.is_clipped,
-    cast(try(from_iso8601_timestamp(curated.created_at) at time zone {{ timezone | sql_string }}) as date) as day,
+    cast(hour(curated.began) as integer) as hour,
+    cast(day_of_week(curated.began) as integer) as weekday,
+    cast(curated.began as date) as day,
+    cast(date_trunc('week', cast(curated.began as date)) as date) as week,
+    cast(date_trunc('month', date_add('day', 3, date_trunc('week', cast(curated.began as date)))) as date) as month,
+    cast(curated.judged as date) as judged_day,
     curated.created_at,
     curated.evaluated_at,
     curated.previous_evaluated_at
-from conversations_curated as curated
+from timed as curated
 left join changed
     on
         curated.export_id = changed.export_id
