@@ -6,8 +6,9 @@ Standard library and Jinja only: operators, demo and tests render the same page.
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,49 +16,51 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from chatcensus.dashboard import figures
 from chatcensus.dashboard.report_texts import TEXTS
+from chatcensus.dashboard.rows import (
+    ORDER,
+    OUTCOMES,
+    UNKNOWN,
+    Labels,
+    Row,
+    categories,
+    dimensions,
+    in_order,
+    scores,
+    trend,
+)
+from chatcensus.dashboard.when import when
+from chatcensus.dashboard.words import counted, each_language, text
+from chatcensus.summaries import POOLED
 
 STAND_IN, NOBODY = "stand-in", "nobody"  # the latter where a conversation was quarantined without a call
-UNKNOWN_USER = "unknown"
 USERS_SHOWN = 20
-BARS_SHOWN = 62  # bars in the chart of days before it counts months, then years
-DAYS_UNFOLDED = 14  # rows of days a reader sees without opening the table
-
-OUTCOMES = ("evaluated", "quarantined", "pending")
+HALF = 0.5
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-Row = Mapping[str, Any]
-Local = Mapping[str, str]  # one text for each language
-
-# The order in which each table is read; Parquet files keep none.
-_ORDER: Mapping[str, Callable[[Row], Any]] = {
-    "category_counts": lambda row: (-row["conversations"], row["category"]),
-    "score_distribution": lambda row: -row["inquiry_score"],
-    "daily_usage": lambda row: (row["day"] is None, str(row["day"])),
-    "usage_by_user": lambda row: (-row["conversations"], row["user_pseudonym"]),
-    "model_cost": lambda row: (-row["cost_micro_usd"], str(row["model"]), str(row["answered_by"])),
-    "evaluation_quality": lambda row: (
-        OUTCOMES.index(row["outcome"]),
-        -row["conversations"],
-        str(row["reason"]),
-        str(row["model"]),
-        str(row["prompt_version"]),
-    ),
-}
+SHOWN = tuple(ORDER)  # the tables that the report is made of
 
 
 def render_report(report: Mapping[str, Any], language: str = "en") -> str:
     """
     Return the report as one HTML page, opened in *language*; a reader can switch without a script.
 
-    Shape: run_id, generated_at, export_id, export_time (ISO 8601), item_count, timezone, answered_by (list), totals
-    {conversations, evaluated, quarantined, pending}, cost_micro_usd, labels {category: {en, ja}}, and tables
-    {summary table: its rows as dicts, in any order}. Days are dates or ISO text.
-    Raises: KeyError for a part that is missing, ValueError for an unknown language.
+    Shape: run_id, generated_at, export_id, export_time (ISO 8601), told_until (the first day that the tables for
+    readers do not describe), timezone, min_users, answered_by (list), totals {conversations, evaluated, quarantined,
+    pending}, custody {items, skipped {kind: items}}, cost_micro_usd, labels {category: {en, ja}}, and tables {each of
+    SHOWN: its rows as dicts, in any order}. Days are dates or ISO text.
+    Errors: KeyError for a part that is missing, ValueError for an unknown language.
     """
     if language not in TEXTS:
         raise ValueError(f"no report in language {language!r}: choose one of {', '.join(TEXTS)}")
+    page = _page({**report, "tables": in_order(report["tables"])})
+    return _environment().get_template("report.html.jinja").render(language=language, languages=TEXTS, **page)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -66,64 +69,9 @@ def render_report(report: Mapping[str, Any], language: str = "en") -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(text=text, style=_style())
-    environment.filters.update(number=number, percent=percent, score=score, usd=usd, usd_rounded=usd_rounded, bar=bar)
-    page = _page({**report, "tables": _in_order(report["tables"])})
-    return environment.get_template("report.html.jinja").render(language=language, languages=TEXTS, **page)
-
-
-def text(key: str, **values: object) -> Markup:
-    """Return the words for *key* in every language, one span each; a mapping among *values* differs by language."""
-    return Markup().join(
-        Markup('<span lang="{}">{}</span>').format(language, _words(language, key, values)) for language in TEXTS
-    )
-
-
-def number(count: int) -> str:
-    """Return a whole number with its thousands apart."""
-    return f"{count:,}"
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """Return a share of 0 to 1 as a percentage, never rounding something down to nothing."""
-    smallest = 10**-digits
-    if 0 < share * 100 < smallest:
-        return f"<{smallest:.{digits}f}%"
-    return f"{share * 100:.{digits}f}%"
-
-
-def score(mean: float | None) -> str:
-    """Return a mean inquiry score with two digits; none is a dash."""
-    return "–" if mean is None else f"{mean:.2f}"
-
-
-def usd(micro_usd: int) -> str:
-    """Return micro-USD as USD with all six digits, so that a column adds up by eye."""
-    return f"{micro_usd // 1_000_000:,}.{micro_usd % 1_000_000:06d}"
-
-
-def usd_rounded(micro_usd: int) -> str:
-    """Return micro-USD as USD to the cent, below one dollar to a hundredth of a cent; half a digit goes up."""
-    digits = 2 if micro_usd >= 1_000_000 else 4
-    units = (micro_usd + 5 * 10 ** (5 - digits)) // 10 ** (6 - digits)
-    return f"{units // 10**digits:,}.{units % 10**digits:0{digits}d}"
-
-
-def bar(part: float, most: float) -> Markup:
-    """Return a bar as wide as *part* is of *most*: by an attribute, since the policy allows no inline style."""
-    width = 100 * part / most if most else 0
-    return Markup(
-        '<svg class="bar" width="100%" height="10" aria-hidden="true"><rect width="{:.2f}%" height="10" rx="2"/></svg>'
-    ).format(width)
-
-
-def _words(language: str, key: str, values: Mapping[str, object]) -> Markup:
-    local = {name: value[language] if isinstance(value, Mapping) else value for name, value in values.items()}
-    return Markup(TEXTS[language][key]).format(**local)  # noqa: S704 - our own words; format escapes the values
-
-
-def _counted(noun: str, count: int) -> dict[str, Markup]:
-    key = f"{noun}_one" if count == 1 else f"{noun}_many"
-    return {language: _words(language, key, {"count": number(count)}) for language in TEXTS}
+    for name in ("number", "percent", "points", "score", "usd", "usd_rounded", "bar"):
+        environment.filters[name] = getattr(figures, name)
+    return environment
 
 
 def _style() -> dict[str, Markup]:
@@ -132,55 +80,57 @@ def _style() -> dict[str, Markup]:
     return {"css": Markup(css), "hash": Markup(f"sha256-{digest}")}  # noqa: S704 - our own file and its own digest
 
 
-def _in_order(tables: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
-    return {table: sorted(tables[table], key=order) for table, order in _ORDER.items()}
-
-
 def _page(report: Mapping[str, Any]) -> dict[str, Any]:
-    tables = report["tables"]
-    evaluated, judged = report["totals"]["evaluated"], report["totals"]["evaluated"] + report["totals"]["quarantined"]
-    zone = ZoneInfo(report["timezone"])
-    labels = {row["category"]: _label(report["labels"], row["category"]) for row in tables["category_counts"]}
-    users = [row for row in tables["usage_by_user"] if row["user_pseudonym"] != UNKNOWN_USER]
-    userless = [row for row in tables["usage_by_user"] if row["user_pseudonym"] == UNKNOWN_USER]
-    first_attempt = sum(row["first_attempt"] for row in tables["evaluation_quality"] if row["outcome"] == "evaluated")
+    tables, zone = report["tables"], ZoneInfo(report["timezone"])
+    labels = Labels(report["labels"], report["min_users"])
+    custody = _custody(report)
+    last_complete = date.fromisoformat(str(report["told_until"])) - timedelta(days=1)
+    latest_week = _latest_week(tables["weekly_usage"])
+    last_day = date.fromisoformat(str(latest_week["week"])) + timedelta(days=6) if latest_week else last_complete
+    gold_size = max((row["gold_size"] or 0 for row in tables["category_shares"]), default=0)
     return {
         **report,
-        "labels": labels,
         "finding": _finding(report, labels),
         "notice": _notice(report["answered_by"]),
-        "is_complete": _is_complete(report),
+        "custody": custody,
+        "is_complete": _is_complete(report, custody),
         "export_time": _moment(report["export_time"], zone),
         "generated_at": _moment(report["generated_at"], zone),
-        "mean_score": _mean_score(tables["score_distribution"]),
-        "scores": _all_scores(tables["score_distribution"]),
-        "days": _days(tables["daily_usage"]),
-        "users": _counted("users", len(users)),
-        "user_count": len(users),
-        "users_shown": min(len(users), USERS_SHOWN),
-        "user_rows": [*users[:USERS_SHOWN], *userless],
-        "cost_each": f"{report['cost_micro_usd'] / judged / 1_000_000:.6f}" if judged else None,
-        "first_attempt": first_attempt / evaluated if evaluated else None,
+        "last_day": last_day,
+        "is_waiting": last_day < last_complete,
+        "latest_week": latest_week,
+        "people": _people(tables["concentration"]),
+        "categories": categories(tables, labels),
+        "gold_size": gold_size,
+        "labelled": counted("labelled", gold_size),
+        "trend": trend(tables["category_trends"], labels),
+        "scores": scores(tables["score_distribution"]),
+        "score_by_category": [
+            {**row, "label": labels.category(row["category"])} for row in tables["score_by_category"]
+        ],
+        "when": when(tables),
+        "concentration": _concentration(tables["concentration"], report["min_users"]),
+        "dimensions": dimensions(tables, labels),
+        **_users(tables["usage_by_user"]),
+        **_judging(report),
     }
 
 
-def _label(labels: Mapping[str, Local], category: str) -> Local:
-    return {language: labels.get(category, {}).get(language, category) for language in TEXTS}
-
-
-def _finding(report: Mapping[str, Any], labels: Mapping[str, Local]) -> Markup:
+def _finding(report: Mapping[str, Any], labels: Labels) -> Markup:
     conversations = report["totals"]["conversations"]
-    categories = report["tables"]["category_counts"]
+    rows = report["tables"]["category_counts"]
+    told = [row for row in rows if row["category"] != POOLED]
     if not conversations:
         return text("finding_empty")
-    if not categories:
-        return text("finding_unjudged", conversations=_counted("conversations", conversations))
+    if not told:
+        reason = "unjudged" if not report["totals"]["evaluated"] else "pooled" if rows else "early"
+        return text(f"finding_{reason}", conversations=counted("conversations", conversations))
     return text(
         "finding",
-        conversations=_counted("conversations", conversations),
-        categories=_counted("categories", len(categories)),
-        label=labels[categories[0]["category"]],
-        share=percent(categories[0]["share"], 0),
+        conversations=counted("conversations", conversations),
+        categories=counted("categories", len(told)),
+        label=labels.category_texts(told[0]["category"]),
+        share=figures.percent(told[0]["share"], 0),
     )
 
 
@@ -190,16 +140,27 @@ def _notice(answered_by: Sequence[str]) -> str | None:
     return "notice_some" if set(answered_by) - {STAND_IN, NOBODY} else "notice_all"
 
 
-def _is_complete(report: Mapping[str, Any]) -> bool:
-    totals, tables = report["totals"], report["tables"]
-    counts = {
-        report["item_count"],
-        totals["conversations"],
-        totals["evaluated"] + totals["quarantined"] + totals["pending"],
-        sum(row["conversations"] for row in tables["daily_usage"]),
-        sum(row["conversations"] for row in tables["evaluation_quality"]),
+def _custody(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many items the export holds and what became of them, without kinds that it has none of."""
+    skipped = {kind: count for kind, count in report["custody"]["skipped"].items() if count}
+    return {**report["totals"], "items": report["custody"]["items"], "skipped": skipped}
+
+
+def _is_complete(report: Mapping[str, Any], custody: Mapping[str, Any]) -> bool:
+    """Return whether every item is accounted for, and no table counts more than there is."""
+    tables, evaluated = report["tables"], report["totals"]["evaluated"]
+    accounted = {
+        custody["items"] - sum(custody["skipped"].values()),
+        report["totals"]["conversations"],
+        sum(custody[outcome] for outcome in OUTCOMES),
+        _conversations(tables["evaluation_quality"]),
     }
-    return len(counts) == 1 and totals["evaluated"] == sum(row["conversations"] for row in tables["category_counts"])
+    told = [_conversations(tables[table]) for table in ("category_counts", "score_distribution")]
+    return len(accounted) == 1 and max(told) <= evaluated
+
+
+def _conversations(rows: Sequence[Row]) -> int:
+    return sum(row["conversations"] for row in rows)
 
 
 def _moment(iso: str, zone: ZoneInfo) -> str:
@@ -209,42 +170,44 @@ def _moment(iso: str, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M} ({zone.key})"
 
 
-def _mean_score(rows: Sequence[Row]) -> float | None:
-    conversations = sum(row["conversations"] for row in rows)
-    return sum(row["inquiry_score"] * row["conversations"] for row in rows) / conversations if conversations else None
+def _latest_week(rows: Sequence[Row]) -> Row | None:
+    return max(rows, key=lambda row: str(row["week"]), default=None)
 
 
-def _all_scores(rows: Sequence[Row]) -> list[Row]:
-    """Return five rows, the best score first, with zeros for the scores nobody got."""
-    found = {row["inquiry_score"]: row for row in rows}
-    nobody = {"conversations": 0, "share": 0.0}
-    return [{"inquiry_score": value, **nobody, **found.get(value, {})} for value in range(5, 0, -1)]
+def _people(rows: Sequence[Row]) -> int | None:
+    """Return how many people there are: what the table divided by to get a share of them."""
+    told = [row for row in rows if row["share_of_users"]]
+    return round(told[-1]["users"] / told[-1]["share_of_users"]) if told else None
 
 
-def _days(rows: Sequence[Row]) -> dict[str, Any] | None:
-    dated = [{**row, "day": date.fromisoformat(str(row["day"]))} for row in rows if row["day"] is not None]
-    if not dated:
-        return None
-    busiest = max(dated, key=lambda row: row["conversations"])
+def _concentration(rows: Sequence[Row], min_users: int) -> list[Markup]:
+    """Return by how many people half of the use is; where these are too few to be told, the next part that is told."""
+    people = _people(rows)
+    sentences: list[Markup] = []
+    for row in (row for row in rows if row["share_of_use"] >= HALF):
+        share = each_language("half") if row["share_of_use"] == HALF else figures.percent(row["share_of_use"], 0)
+        if row["users"] is not None:
+            told = {"users": figures.number(row["users"]), "people": counted("people", people or 0)}
+            return [*sentences, text("concentration", share=share, **told)]
+        sentences = sentences or [text("concentration_untold", share=share, min_users=min_users)]
+    return sentences
+
+
+def _users(rows: Sequence[Row]) -> dict[str, Any]:
+    known = [row for row in rows if row["user_pseudonym"] != UNKNOWN]
     return {
-        "first": min(row["day"] for row in dated),
-        "last": max(row["day"] for row in dated),
-        "busiest": busiest["day"],
-        "busiest_conversations": _counted("conversations", busiest["conversations"]),
-        "undated": sum(row["conversations"] for row in rows if row["day"] is None),
-        "bars": _bars(dated),
-        "is_unfolded": len(rows) <= DAYS_UNFOLDED,
+        "users": counted("users", len(known)),
+        "users_shown": min(len(known), USERS_SHOWN),
+        "user_rows": [*known[:USERS_SHOWN], *rows[len(known) :]],
     }
 
 
-def _bars(dated: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return one bar for every day between first and last, for every month or year where days would be too many."""
-    first, last = min(row["day"] for row in dated), max(row["day"] for row in dated)
-    days = [(first + timedelta(days=offset)).isoformat() for offset in range((last - first).days + 1)]
-    for length in (len("2026-10-01"), len("2026-10"), len("2026")):
-        counts = dict.fromkeys((day[:length] for day in days), 0)
-        if len(counts) <= BARS_SHOWN:
-            break
-    for row in dated:
-        counts[row["day"].isoformat()[:length]] += row["conversations"]
-    return [{"period": period, "conversations": count} for period, count in counts.items()]
+def _judging(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a conversation cost on average, and how many of the evaluated ones needed one answer only."""
+    evaluated, cost = report["totals"]["evaluated"], report["cost_micro_usd"]
+    judged = evaluated + report["totals"]["quarantined"]
+    quality = [row for row in report["tables"]["evaluation_quality"] if row["outcome"] == "evaluated"]
+    return {
+        "cost_each": f"{cost / judged / 1_000_000:.6f}" if judged else None,
+        "first_attempt": sum(row["first_attempt"] for row in quality) / evaluated if evaluated else None,
+    }

@@ -1,0 +1,56 @@
+"""How the report writes numbers: as they are in the tables, none of them recomputed."""
+
+from markupsafe import Markup
+
+NONE = "–"
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(count: int | None) -> str:
+    """Return a whole number with its thousands apart; none is a dash."""
+    return NONE if count is None else f"{count:,}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share of 0 to 1 as a percentage, never rounding something down to nothing, or nearly all up to all."""
+    if share is None:
+        return NONE
+    smallest = 10**-digits
+    if 0 < share * 100 < smallest:
+        return f"<{smallest:.{digits}f}%"
+    if 100 - smallest < share * 100 < 100:
+        return f">{100 - smallest:.{digits}f}%"
+    return f"{share * 100:.{digits}f}%"
+
+
+def points(change: float | None) -> str:
+    """Return the change of a share in percentage points, with its sign."""
+    if change is None:
+        return NONE
+    shown = f"{abs(change) * 100:.1f}"
+    return shown if float(shown) == 0 else f"{'+' if change > 0 else MINUS}{shown}"
+
+
+def score(mean: float | None) -> str:
+    """Return a mean inquiry score with two digits; none is a dash."""
+    return NONE if mean is None else f"{mean:.2f}"
+
+
+def usd(micro_usd: int | None) -> str:
+    """Return micro-USD as USD with all six digits, so that a column adds up by eye; none is a dash."""
+    return NONE if micro_usd is None else f"{micro_usd // 1_000_000:,}.{micro_usd % 1_000_000:06d}"
+
+
+def usd_rounded(micro_usd: int) -> str:
+    """Return micro-USD as USD to the cent, below one dollar to a hundredth of a cent; half a digit goes up."""
+    digits = 2 if micro_usd >= 1_000_000 else 4
+    units = (micro_usd + 5 * 10 ** (5 - digits)) // 10 ** (6 - digits)
+    return f"{units // 10**digits:,}.{units % 10**digits:0{digits}d}"
+
+
+def bar(part: float, most: float) -> Markup:
+    """Return a bar as wide as *part* is of *most*: by an attribute, since the policy allows no inline style."""
+    width = 100 * part / most if most else 0
+    return Markup(
+        '<svg class="bar" width="100%" height="10" aria-hidden="true"><rect width="{:.2f}%" height="10" rx="2"/></svg>'
+    ).format(width)
