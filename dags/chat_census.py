@@ -2,7 +2,7 @@
 # Chat census
 Judges every conversation that nobody has judged yet, then refreshes the summary tables and the report.
 
-    plan → classify[segment…] → settle → export → register → summarise[table…] → publish
+    plan → classify[segment…] → settle → export → register → summarise[table…] → check[gate…] → publish
 
 | | |
 |---|---|
@@ -11,11 +11,12 @@ Judges every conversation that nobody has judged yet, then refreshes the summary
 | **Only look** | `dry_run`: counts what is due and forecasts its cost; no call, no write, no export. |
 | **Safe to rerun** | Yes. Each conversation is paid for once; repeating a finished run: 0 calls, 0 writes, 0 exports. |
 | **What it costs** | `plan` logs about the most it can be. At `max_usd` a run stops cleanly; the rest waits. |
-| **What readers see** | Checked tables of one snapshot; an older snapshot never replaces a newer one. |
+| **What readers see** | All tables of one edition, of complete weeks; no group of fewer than five people. |
 | **When `classify` is red** | Read its last log line, then clear the failed segments only. |
 | **When `settle` is red** | Segments failed, or too many answers were rejected: the message has the numbers. |
 | **When `export` is red** | Clear it: it attaches to the export that it began. |
-| **When `publish` is red** | Counts disagree; the old tables stay. The message names the table to clear. |
+| **When a gate of `check` is red** | The numbers are not to be believed yet; the old ones stay. See its message. |
+| **When `publish` is red** | Counts disagree; the old edition stays. The message names the task to clear. |
 
 Names of tables, buckets and the model are Airflow Variables (`chatcensus_…`), see docs/operations.md.
 """
@@ -25,32 +26,29 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, TaskGroup, TriggerRule, dag
 
+from chatcensus import operators
 from chatcensus.aws.athena import sql_string
 from chatcensus.include import include_dir, read_yaml
-from chatcensus.operators.classify import ClassifySegmentOperator
-from chatcensus.operators.export import ExportTableOperator
-from chatcensus.operators.params import PARAMS
-from chatcensus.operators.plan import PlanSegmentsOperator
-from chatcensus.operators.publish import PublishSummariesOperator
-from chatcensus.operators.register import RegisterSnapshotOperator
-from chatcensus.operators.retries import RETRY_POLICY
-from chatcensus.operators.settle import SettleRunOperator
-from chatcensus.operators.summarise import SummariseTableOperator
 from chatcensus.taxonomy import Taxonomy
 
 INCLUDE = include_dir(__file__)
 MAPPING, MODELS = INCLUDE / "table.yaml", INCLUDE / "prompts/models.yaml"
 INSTRUCTIONS, TAXONOMY = "prompts/classify.md", INCLUDE / "prompts/taxonomy.yaml"
-SUMMARIES = sorted(path.stem for path in INCLUDE.glob("sql/summaries/*.sql"))
+SUMMARIES, GOLD = INCLUDE / "sql/summaries.yaml", INCLUDE / "gold.yaml"
+TOLD = ("sql/shown/shown_periods.sql", "sql/shown/shown_values.sql", "sql/shown/shown_series.sql", "sql/shown/told.sql")
+TABLES = sorted(f"sql/summaries/{path.name}" for path in INCLUDE.glob("sql/summaries/*.sql"))
+GATES = sorted(path.stem for path in INCLUDE.glob("sql/gates/*.sql"))
 TIMEZONE = "Asia/Tokyo"  # days are cut here, and the schedule runs here
 
-TABLE = "{{ var.value.chatcensus_table }}"
-CONTROL_TABLE = "{{ var.value.chatcensus_control_table }}"
+TABLE, CONTROL_TABLE = "{{ var.value.chatcensus_table }}", "{{ var.value.chatcensus_control_table }}"
 MODEL = "{{ var.value.chatcensus_model }}"
 SNAPSHOT_BUCKET = "{{ var.value.chatcensus_snapshot_bucket }}"
 RESULT_BUCKET = "{{ var.value.chatcensus_result_bucket }}"
 ATHENA = {"database": "{{ var.value.chatcensus_database }}", "workgroup": "{{ var.value.chatcensus_workgroup }}"}
+MIN_USERS = "{{ var.value.get('chatcensus_min_users', '5') }}"
+PER_USER = "{{ var.value.get('chatcensus_per_user_table', 'false') }}"
 QUOTA = {name: f"{{{{ params.{name} }}}}" for name in ("requests_per_minute", "tokens_per_minute")}
+ON_FAILURE = {"retries": 2, "retry_policy": operators.RETRY_POLICY, "on_failure_callback": operators.alert_of_failure}
 
 
 @dag(
@@ -61,55 +59,62 @@ QUOTA = {name: f"{{{{ params.{name} }}}}" for name in ("requests_per_minute", "t
     template_searchpath=[str(INCLUDE)],
     user_defined_macros={"taxonomy": read_yaml(TAXONOMY, Taxonomy), "timezone": TIMEZONE},
     user_defined_filters={"sql_string": sql_string},
-    default_args={"owner": "chatcensus", "retries": 2, "retry_policy": RETRY_POLICY},
-    params=PARAMS,
+    default_args={"owner": "chatcensus", **ON_FAILURE},
+    params=operators.PARAMS,
     tags=["chatcensus"],
     doc_md=__doc__,
 )
 def chat_census():
-    plan = PlanSegmentsOperator(
+    plan = operators.PlanSegmentsOperator(
         task_id="plan", table=TABLE, model=MODEL, instructions=INSTRUCTIONS, mapping=MAPPING, models=MODELS,
         prices=INCLUDE / "prices.yaml", conversations_per_segment="{{ params.conversations_per_segment }}",
         max_conversations="{{ params.max_conversations }}", quota=QUOTA, reevaluate="{{ params.reevaluate }}",
         created_from="{{ params.created_from }}", created_before="{{ params.created_before }}", timezone=TIMEZONE,
     )
-    classify = ClassifySegmentOperator.partial(
+    classify = operators.ClassifySegmentOperator.partial(
         task_id="classify", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
-        instructions=INSTRUCTIONS, taxonomy=TAXONOMY,
-        max_usd="{{ params.max_usd }}", max_conversations="{{ params.max_conversations }}",
-        in_flight="{{ params.in_flight }}", quota=QUOTA, reevaluate="{{ params.reevaluate }}",
-        is_dry_run="{{ params.dry_run }}", execution_timeout=timedelta(hours=6),
+        instructions=INSTRUCTIONS, taxonomy=TAXONOMY, max_usd="{{ params.max_usd }}", quota=QUOTA,
+        max_conversations="{{ params.max_conversations }}", in_flight="{{ params.in_flight }}",
+        reevaluate="{{ params.reevaluate }}", is_dry_run="{{ params.dry_run }}", execution_timeout=timedelta(hours=6),
         max_active_tis_per_dagrun=4, map_index_template="{{ task.segment['name'] }}",
     ).expand(segment=plan.output)
-    settle = SettleRunOperator(
+    settle = operators.SettleRunOperator(
         task_id="settle", segments=plan.output, tallies=classify.output, control_table=CONTROL_TABLE,
         max_rejection_percent="{{ params.max_rejection_percent }}", is_dry_run="{{ params.dry_run }}",
         trigger_rule=TriggerRule.ALL_DONE,
     )
-    export = ExportTableOperator(
+    export = operators.ExportTableOperator(
         task_id="export", dynamodb_table_name=TABLE, s3_bucket_name=SNAPSHOT_BUCKET, s3_key_prefix="exports",
         control_table=CONTROL_TABLE, database=ATHENA["database"], mapping=MAPPING,
         publish="{{ params.publish and not params.dry_run }}", full_export="{{ params.full_export }}",
     )
-    register = RegisterSnapshotOperator(
+    register = operators.RegisterSnapshotOperator(
         task_id="register", snapshot=export.output, layer="sql/layers/layer.sql", view="sql/views/evaluations.sql",
-        control_table=CONTROL_TABLE, result_bucket=RESULT_BUCKET, mapping=MAPPING, **ATHENA,
+        control_table=CONTROL_TABLE, result_bucket=RESULT_BUCKET, mapping=MAPPING, summaries=SUMMARIES,
+        timezone=TIMEZONE, **ATHENA,
     )
+    edition = {"edition": register.output, "summaries": SUMMARIES, **ATHENA}
+    files = {"result_bucket": RESULT_BUCKET, **edition}
     with TaskGroup("summarise") as summarise:
-        written = [
-            SummariseTableOperator(
-                task_id=table, query=f"sql/summaries/{table}.sql", export_id=register.output,
-                result_bucket=RESULT_BUCKET, deferrable=True, **ATHENA,
-            ).output
-            for table in SUMMARIES
-        ]
-    publish = PublishSummariesOperator(
-        task_id="publish", snapshot=export.output, written=written, control_table=CONTROL_TABLE,
-        result_bucket=RESULT_BUCKET, timezone=TIMEZONE, summaries=INCLUDE / "sql/summaries.yaml", taxonomy=TAXONOMY,
-        **ATHENA,
+        periods, values, series, told, *tables = (
+            operators.SummariseTableOperator(
+                task_id=query.split("/")[-1].removesuffix(".sql"), query=query, deferrable=True,
+                min_users=MIN_USERS, per_user_table=PER_USER, **files,
+            )
+            for query in (*TOLD, *TABLES)
+        )
+        shares = operators.CorrectSharesOperator(task_id="category_shares", gold=GOLD, taxonomy=TAXONOMY, **files)
+        periods >> values >> series >> told >> tables >> shares
+    with TaskGroup("check") as check:
+        for gate in GATES:
+            operators.CheckEditionOperator(task_id=gate, sql=f"sql/gates/{gate}.sql", **edition)
+    publish = operators.PublishSummariesOperator(
+        task_id="publish", written=[task.output for task in (periods, values, series, told, *tables, shares)],
+        control_table=CONTROL_TABLE, min_users=MIN_USERS, timezone=TIMEZONE, taxonomy=TAXONOMY,
+        outlets=[operators.PUBLISHES], on_success_callback=operators.alert_of_edition, **files,
     )
 
-    plan >> classify >> settle >> export >> register >> summarise >> publish
+    plan >> classify >> settle >> export >> register >> summarise >> check >> publish
 
 
 chat_census()

@@ -14,15 +14,18 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk import TriggerRule
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from chatcensus.commands.reevaluate import rendered_instructions
+from chatcensus.edition import Edition
 from chatcensus.include import include_dir, read_yaml
 from chatcensus.model_catalog import ModelCatalog
+from chatcensus.operators.alert import SLACK, TOPIC
 from chatcensus.operators.retries import RETRY_POLICY
 from chatcensus.prompt import prompt_version
 from chatcensus.reevaluation import Where
+from chatcensus.snapshot import Snapshot
 from chatcensus.summaries import Summaries
 from chatcensus.taxonomy import Taxonomy
 from demo.airflow_home import VARIABLES, airflow_environment, process_environment
@@ -35,7 +38,12 @@ DAG_FILE, INCLUDE, OPERATIONS = (
     REPOSITORY / "docs/operations.md",
 )
 TABLES = sorted(path.stem for path in (INCLUDE / "sql/summaries").glob("*.sql"))
-TASKS = ["plan", "classify", "settle", "export", "register", *(f"summarise.{table}" for table in TABLES), "publish"]
+SHOWN = ["shown_periods", "shown_series", "shown_values", "told"]
+STATEMENTS = [f"summarise.{table}" for table in (*SHOWN, *TABLES)]
+GATES = sorted(f"check.{path.stem}" for path in (INCLUDE / "sql/gates").glob("*.sql"))
+TASKS = [
+    *("plan", "classify", "settle", "export", "register"), *STATEMENTS, "summarise.category_shares", *GATES, "publish",
+]  # fmt: skip
 SEGMENT = {
     "name": "segment 1/1 (7)",
     "expected": 7,
@@ -59,12 +67,17 @@ SNAPSHOT = {
     "key_types": {"conversation_id": "S"},
     "layers": [EXPORT],
 }
+EDITION = Edition.of(Snapshot.from_dict(SNAPSHOT), "Asia/Tokyo", "0a1b2c3d").as_dict()
 RETURNED: dict[str, Any] = {
     "plan": [SEGMENT],
     "classify": [TALLY],
     "export": SNAPSHOT,
-    "register": SNAPSHOT["export_id"],
-    **{f"summarise.{table}": {"table": table, "prefix": f"s3://b/{table}/"} for table in TABLES},
+    "register": EDITION,
+    **{
+        task: {"table": task.removeprefix("summarise."), "prefix": f"s3://b/{task}/"}
+        for task in TASKS
+        if task.startswith("summarise.")
+    },
 }
 
 
@@ -197,10 +210,11 @@ def test_every_param_is_in_the_manual_of_operations_with_its_default(dag):
 @pytest.mark.skipif(not OPERATIONS.exists(), reason="docs/operations.md is not written yet")
 def test_every_variable_is_in_the_manual_of_operations_and_no_other(dag):
     told = set(re.findall(r"^\| `(chatcensus_\w+)` \|", OPERATIONS.read_text(), re.MULTILINE))
-    read = set(re.findall(r"var\.value\.(\w+)", DAG_FILE.read_text()))
+    read = set(re.findall(r"var\.value\.(chatcensus_\w+)", DAG_FILE.read_text()))
+    optional = set(re.findall(r"var\.value\.get\('(\w+)'", DAG_FILE.read_text())) | {TOPIC, SLACK}
     secrets = {dag.task_dict["classify"].partial_kwargs.get("pseudonym_variable", "chatcensus_pseudonym_secret")}
 
-    assert told == read | secrets
+    assert told == read | secrets | optional
     assert read == set(VARIABLES)
 
 
@@ -213,15 +227,22 @@ def test_the_tasks_are_these(dag):
 
 
 def test_plan_classify_settle_export_register_summarise_publish(dag):
-    summaries = {f"summarise.{table}" for table in TABLES}
+    tables, gates = {f"summarise.{table}" for table in TABLES}, set(GATES)
+    needs_edition = {task for task in TASKS if task.startswith(("summarise.", "check.", "publish"))}
 
     assert {task.task_id: task.downstream_task_ids for task in dag.tasks} == {
         "plan": {"classify", "settle"},
         "classify": {"settle"},
         "settle": {"export"},
-        "export": {"register", "publish"},
-        "register": summaries,
-        **{summary: {"publish"} for summary in summaries},
+        "export": {"register"},
+        "register": needs_edition,
+        "summarise.shown_periods": {"summarise.shown_values", "publish"},
+        "summarise.shown_values": {"summarise.shown_series", "publish"},
+        "summarise.shown_series": {"summarise.told", "publish"},
+        "summarise.told": tables | {"publish"},
+        **{table: {"summarise.category_shares", "publish"} for table in tables},
+        "summarise.category_shares": gates | {"publish"},
+        **{gate: {"publish"} for gate in gates},
         "publish": set(),
     }
 
@@ -243,7 +264,7 @@ def test_classify_is_mapped_over_segments_and_named_by_them(dag):
 
 
 def test_summaries_hold_no_slot_while_athena_works(dag):
-    assert {table: dag.task_dict[f"summarise.{table}"].deferrable for table in TABLES} == dict.fromkeys(TABLES, True)
+    assert {task: dag.task_dict[task].deferrable for task in STATEMENTS} == dict.fromkeys(STATEMENTS, True)
 
 
 # Files and templates
@@ -254,8 +275,8 @@ def test_every_file_that_a_task_names_is_there(dag):
     paths = [
         value for task in dag.tasks for value in [*vars(task).values(), *classify.values()] if isinstance(value, Path)
     ]
-    named = re.findall(r'"((?:prompts|sql)?/?[\w/{}]+\.(?:md|sql|yaml))"', DAG_FILE.read_text())
-    templates = {name.replace("{table}", table) for name in named for table in TABLES}
+    paths.remove(INCLUDE / "gold.yaml")  # there is one where people have labelled some
+    templates = set(re.findall(r'"((?:prompts|sql)?/?[\w/]+\.(?:md|sql|yaml))"', DAG_FILE.read_text())) - {"gold.yaml"}
 
     assert {"prompts/classify.md", "prompts/taxonomy.yaml", "sql/views/evaluations.sql", "table.yaml"} <= templates
     assert [name for name in sorted(templates) if not (INCLUDE / name).is_file()] == []
@@ -265,7 +286,7 @@ def test_every_file_that_a_task_names_is_there(dag):
 def test_every_summary_is_described_and_every_description_has_a_summary():
     described = read_yaml(INCLUDE / "sql/summaries.yaml", Summaries).summaries
 
-    assert sorted(summary.table for summary in described) == TABLES
+    assert sorted(summary.table for summary in described) == sorted([*SHOWN, *TABLES, "category_shares"])
 
 
 def test_the_model_of_the_demo_is_in_the_catalog():
@@ -276,6 +297,7 @@ class TrialTask:
     """A task instance that gets what the tasks before it returned."""
 
     dag_id, run_id, map_index = "chat_census", "manual__1", -1
+    start_date = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
     def xcom_pull(self, task_ids: Any = None, key: str = "return_value", **_: Any) -> Any:
         assert key == "return_value"
@@ -289,9 +311,14 @@ def _context(dag, task, **changes):
         "ti": TrialTask(),
         "run_id": "manual__1",
         "params": dag.params.dump(),
-        "var": SimpleNamespace(value=SimpleNamespace(**VARIABLES)),
+        "var": _variables(),
         **changes,
     }
+
+
+def _variables(**more: str) -> SimpleNamespace:
+    values = VARIABLES | more
+    return SimpleNamespace(value=SimpleNamespace(**values, get=values.get))
 
 
 def _rendered(dag, task_id, **changes):
@@ -329,13 +356,30 @@ def test_a_chosen_param_reaches_its_task(dag):
     assert (classify["max_usd"], classify["in_flight"]) == ("0.25", "7")
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_a_summary_pins_the_snapshot(dag, table):
-    rendered = _rendered(dag, f"summarise.{table}")
+@pytest.mark.parametrize("task", STATEMENTS)
+def test_a_statement_pins_the_edition_or_its_snapshot(dag, task):
+    rendered = _rendered(dag, task)
 
-    assert rendered["export_id"] == SNAPSHOT["export_id"]
-    assert f"export_id = '{SNAPSHOT['export_id']}'" in rendered["query"]
+    pinned = (f"edition = '{EDITION['id']}'", f"export_id = '{SNAPSHOT['export_id']}'")
+    assert rendered["edition"] == EDITION
+    assert any(pin in rendered["query"] for pin in pinned)
     assert rendered["query"].strip().startswith("--")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("min_users", "5 or true"), ("min_users", "-1"), ("min_users", "٥"), ("per_user_table", "yes or 1=1")],
+)
+def test_a_variable_that_is_no_number_or_no_truth_reaches_no_statement(dag, variable, value):
+    with pytest.raises(AirflowFailException, match=f"chatcensus_{variable} is"):
+        _rendered(dag, "summarise.usage_by_user", var=_variables(**{f"chatcensus_{variable}": value}))
+
+
+def test_readers_are_told_of_five_people_at_least_unless_a_variable_says_otherwise(dag):
+    assert "users >= 5" in _rendered(dag, "summarise.category_counts")["query"]
+    assert (
+        "users >= 11" in _rendered(dag, "summarise.category_counts", var=_variables(chatcensus_min_users="11"))["query"]
+    )
 
 
 def test_the_view_cuts_days_in_the_zone_of_the_schedule(dag):
@@ -348,8 +392,8 @@ def test_the_view_cuts_days_in_the_zone_of_the_schedule(dag):
 def test_publish_gets_what_every_summary_wrote(dag):
     publish = _rendered(dag, "publish")
 
-    assert sorted(written["table"] for written in publish["written"]) == TABLES
-    assert publish["snapshot"] == SNAPSHOT
+    assert sorted(written["table"] for written in publish["written"]) == sorted([*SHOWN, *TABLES, "category_shares"])
+    assert publish["edition"] == EDITION
 
 
 def test_a_hostile_export_id_is_refused_before_any_query(dag):
@@ -357,7 +401,7 @@ def test_a_hostile_export_id_is_refused_before_any_query(dag):
         _rendered(
             dag,
             f"summarise.{TABLES[0]}",
-            ti=SimpleNamespace(xcom_pull=lambda **_: "x' or 1=1 --"),
+            ti=SimpleNamespace(xcom_pull=lambda **_: EDITION | {"id": "x' or 1=1 --"}),
         )
 
 

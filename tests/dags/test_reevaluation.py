@@ -57,18 +57,18 @@ def change_prompt(deployed: Path) -> None:
 
 def test_a_changed_prompt_judges_again_what_is_named_and_nothing_else(census: Census, deployed: Path) -> None:
     census.load(25)
-    assert census.run("first") == "success"
+    assert census.run("first", publish=False) == "success"
     first = evaluations(census)
     [(category, count)] = Counter(each["category"]["S"] for each in first.values()).most_common(1)
     change_prompt(deployed)
     where = f"category={category}"
 
-    silent = cost_of(census, "nightly")
+    silent = cost_of(census, "nightly", publish=False)
     looked = cost_of(census, "look", reevaluate=where, dry_run=True)
     again = cost_of(census, "again", reevaluate=where)
     repeated = cost_of(census, "again", reevaluate=where)
 
-    assert silent == (0, 0, 1)
+    assert silent == (0, 0, 0)
     assert looked == (0, 0, 0)
     assert again == (count, count, 1)
     assert repeated == (0, 0, 0)
@@ -83,7 +83,7 @@ def test_a_changed_prompt_judges_again_what_is_named_and_nothing_else(census: Ce
 
 def test_a_quarantine_is_driven_again_by_its_reason(census: Census) -> None:
     census.load(12)
-    assert census.run("first") == "success"
+    assert census.run("first", publish=False) == "success"
     names = sorted(census.items())[:2]
     for name in names:
         census.aws.client("dynamodb").update_item(
