@@ -8,12 +8,12 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONPATH := $(CURDIR)/plugins
 
 .DEFAULT_GOAL := check
-.PHONY: check help demo test backfills bench bench-local sim lint types up down lock clean
+.PHONY: check help demo test backfills bench bench-local share-coverage summaries sim lint types up down lock clean
 
 check: lint types test ## Lint, types and tests
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: requirements-dev.lock
 	@echo "Installing the environment into .venv (Python: $(PYTHON); once, about a minute) ..."
@@ -46,6 +46,14 @@ CASE ?= requests
 
 bench: .venv/.ready ## Our engine beside what others would write: make bench [CASE=tokens|half|sharing|cost|memory]
 	@PYTHONPATH=plugins:. $(BIN)/python -m bench.run --install --case $(CASE) $(ARGS)
+
+share-coverage: .venv/.ready ## How often the intervals of corrected shares hold the truth: some 50 s
+	@PYTHONPATH=plugins:. $(BIN)/python -m bench.share_coverage
+
+CONVERSATIONS ?= 1000000
+
+summaries: .venv/.ready ## What all summaries of a large table take: make summaries [CONVERSATIONS=1000000]
+	@PYTHONPATH=plugins:. $(BIN)/python -m bench.summaries --conversations $(CONVERSATIONS)
 
 ITEMS ?= 50000
 

@@ -22,6 +22,7 @@ from chatcensus.aws.athena import Athena, sql_string
 from chatcensus.aws.exporting import Exporter
 from chatcensus.aws.layers import Layers
 from chatcensus.aws.ledger import Ledger
+from chatcensus.evaluation import conversation_subkey
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import CURATED_COLUMNS, LayerSql
 from chatcensus.mapping import TableMapping
@@ -93,7 +94,8 @@ class Bench:
         ]
         athena = Athena(self.aws.client("athena"), DATABASE, DATABASE)
         ledger = Ledger(self.dynamodb, CONTROL_TABLE, "any")
-        Layers(self.aws.client("glue"), athena, ledger, self.mapping, RESULTS, *selects).register(snapshot)
+        glue, s3, subkey = self.aws.client("glue"), self.aws.client("s3"), conversation_subkey("a secret of the bench")
+        Layers(glue, s3, athena, ledger, self.mapping, subkey, RESULTS, *selects).register(snapshot)
         self.query(self.render("views/evaluations.sql", timezone="Asia/Tokyo"))
 
     def query(self, sql: str) -> list[dict[str, str | None]]:

@@ -22,7 +22,7 @@ from tests.process.census_in_airflow import CensusInAirflow
 log = logging.getLogger(__name__)
 pytestmark = pytest.mark.airflow
 
-DAYS = int(os.environ.get("BACKFILL_DAYS", "8"))  # `make backfills` takes 30
+DAYS = int(os.environ.get("BACKFILL_DAYS", "5"))  # `make backfills` takes 30
 ONE_BY_ONE = ["plan", "classify", "settle", "export", "register", "summarise.category_counts", "publish"]
 A_DAY = timedelta(days=1)
 
