@@ -1,15 +1,19 @@
 """The summary of re-evaluations: given conversations that were judged again, and the rows expected of them."""
 
 import random
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from tests.sql.reference import summaries
-from tests.sql.warehouse import Warehouse, summary_sql
+from tests.sql.reference.conversations import Telling
+from tests.sql.rows import difference
+from tests.sql.warehouse import Warehouse, edition_of, statement
 
 GIVEN, GENERATED = "01604474914028-c4a9e001", "01604474914028-c4a9e002"
+TELLING = Telling("2026-10-05T00:00:00Z", date(2026, 10, 5), date(2026, 10, 1), 0)
 OLD, NEW = {"prompt_version": "p1", "model": "haiku"}, {"prompt_version": "p2", "model": "nova"}
 PAID: dict[str, Any] = {
     **dict.fromkeys(("attempts", "input_tokens", "output_tokens", "cost_micro_usd"), Decimal(1)),
@@ -80,14 +84,14 @@ def generated(seed: int) -> list[dict[str, Any]]:
 
 
 def test_each_kind_of_change_is_a_row_with_the_scores_before_and_after(warehouse):
-    rows = warehouse.rows(summary_sql("evaluation_changes", GIVEN))
+    rows = warehouse.rows(statement("evaluation_changes", edition_of(GIVEN, TELLING)))
 
-    assert rows == [dict(zip(COLUMNS, row, strict=True)) for row in EXPECTED]
-    assert summaries(ITEMS)["evaluation_changes"] == rows
+    assert difference(rows, [dict(zip(COLUMNS, row, strict=True)) for row in EXPECTED]) is None
+    assert difference(rows, summaries(ITEMS, TELLING)["evaluation_changes"]) is None
 
 
 def test_the_changes_of_a_generated_table_equal_the_recomputation_in_python(warehouse):
-    rows = warehouse.rows(summary_sql("evaluation_changes", GENERATED))
+    rows = warehouse.rows(statement("evaluation_changes", edition_of(GENERATED, TELLING)))
 
     assert len(rows) > 40
-    assert rows == summaries(generated(7))["evaluation_changes"]
+    assert difference(rows, summaries(generated(7), TELLING)["evaluation_changes"]) is None

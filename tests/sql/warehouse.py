@@ -1,6 +1,8 @@
 """The path every summary takes: items, Ion files in S3, the Glue table, the view, Athena's API, typed rows."""
 
 import gzip
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,12 +17,23 @@ from boto3.dynamodb.types import TypeSerializer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from chatcensus.aws.athena import sql_string
-from chatcensus.aws.catalog import changed_table, curated_table, exported_table, upsert_partition, upsert_table
+from chatcensus.aws.catalog import (
+    changed_table,
+    curated_table,
+    exported_table,
+    parquet_table,
+    upsert_partition,
+    upsert_table,
+)
+from chatcensus.aws.id_key import put_key
+from chatcensus.evaluation import conversation_subkey
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import LayerSql
 from chatcensus.mapping import TableMapping
 from chatcensus.snapshot import layer_name
+from chatcensus.summaries import Summaries
 from local_aws.dynamodb.ion import ion_line
+from tests.sql.reference.conversations import Telling
 
 SQL = Path(__file__).parents[2] / "include/sql"
 SUMMARY_FILES = sorted((SQL / "summaries").glob("*.sql"))
@@ -28,6 +41,7 @@ SUMMARY_FILES = sorted((SQL / "summaries").glob("*.sql"))
 DATABASE = WORKGROUP = "chatcensus"
 BUCKET = "chatcensus-snapshots-123456789012-ap-northeast-1"
 RESULTS = "chatcensus-results-123456789012-ap-northeast-1"
+SUBKEY = conversation_subkey("a secret of the tests")
 
 _READ = {
     "bigint": int,
@@ -39,6 +53,24 @@ _READ = {
 }
 
 
+# How generated tables are mapped: with every attribute that a mapping may name for our dimensions.
+GENERATED = read_yaml(SQL.parent / "table.yaml", TableMapping).model_copy(
+    update={name: name for name in ("department", "user_group", "app_model", "language")}
+)
+# The steps before the tables, each of which reads those before it.
+WORKINGS = ("shown_periods", "shown_values", "shown_series", "told")
+# Of those, what the statements of the next edition ask of the published one.
+PUBLISHED = {"shown_values": "dimension, value, counted_until, last_week", "shown_series": "grain, category"}
+
+
+def _edition_table(name: str) -> dict[str, Any]:
+    """The Glue table of what one of our statements returns, a partition for each edition."""
+    summaries = read_yaml(SQL / "summaries.yaml", Summaries).summaries
+    columns = [column.model_dump() for each in summaries if each.table == name for column in each.columns]
+    location = f"s3://{RESULTS}/summaries/workings/{name}/"
+    return parquet_table(f"{name}_editions", "", columns, location, ("edition",))
+
+
 def render(name: str, **values: Any) -> str:
     """Return the SQL file *name* below include/sql/ as the operators render it."""
     environment = Environment(loader=FileSystemLoader(SQL), undefined=StrictUndefined, autoescape=False)  # noqa: S701
@@ -46,9 +78,31 @@ def render(name: str, **values: Any) -> str:
     return environment.get_template(name).render(values)
 
 
-def summary_sql(table: str, export_id: str) -> str:
-    """Return the SELECT of one summary, pinned to one snapshot."""
-    return render(f"summaries/{table}.sql", export_id=export_id)
+def statement(table: str, edition: Mapping[str, str], min_users: int = 0, *, has_per_user_table: bool = False) -> str:
+    """Return the SELECT of one table of an edition."""
+    folder = "shown" if (SQL / f"shown/{table}.sql").exists() else "summaries"
+    return render(
+        f"{folder}/{table}.sql",
+        edition=edition,
+        min_users=str(min_users),
+        per_user_table=str(has_per_user_table).lower(),
+    )
+
+
+def edition_of(export_id: str, telling: Telling) -> dict[str, str]:
+    """Return what statements say of an edition of that snapshot."""
+    return {
+        "id": f"{export_id}-0a1b2c3d",
+        "export_id": export_id,
+        "counted_until": telling.counted_until,
+        "open_week": telling.open_week.isoformat(),
+        "open_month": telling.open_month.isoformat(),
+    }
+
+
+def keyed(conversation_id: str, subkey: str = SUBKEY) -> str:
+    """Return what stands for a conversation's own id in every table."""
+    return hmac.new(bytes.fromhex(subkey), conversation_id.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 @dataclass
@@ -66,7 +120,28 @@ class Warehouse:
         self.curated = curated_table(f"s3://{RESULTS}/curated/")
         for table in (self.exported, self.changed, self.curated):
             upsert_table(glue, DATABASE, table)
+        self.key = put_key(self.clients["s3"], glue, DATABASE, BUCKET, SUBKEY)
         self.run(render("views/evaluations.sql", timezone=self.timezone))
+        self.workings = {name: _edition_table(name) for name in WORKINGS}
+        for table in self.workings.values():
+            upsert_table(glue, DATABASE, table)
+        self.publish("none")
+
+    def publish(self, edition_id: str) -> None:
+        """Make that edition the one whose values and series are told already."""
+        for name, columns in PUBLISHED.items():
+            self.run(
+                f"create or replace view {name} as select {columns}, edition from {name}_editions "  # noqa: S608
+                f"where edition = {sql_string(edition_id)}"
+            )
+
+    def tell(self, edition: Mapping[str, str], min_users: int) -> None:
+        """Decide what readers are told of an edition, as the statements do that all tables for readers read."""
+        for name, table in self.workings.items():
+            prefix = f"summaries/workings/{name}/edition={edition['id']}/try={uuid4().hex[:8]}/"
+            self.unload(statement(name, edition, min_users), prefix)
+            values = (edition["id"],)
+            upsert_partition(self.clients["glue"], DATABASE, table, values, f"s3://{RESULTS}/{prefix}")
 
     def add_snapshot(
         self,
@@ -95,7 +170,7 @@ class Warehouse:
         upsert_partition(self.clients["glue"], DATABASE, table, (export_id,), f"s3://{BUCKET}/{folder}")
         layer = LayerSql(self.mapping, self.key_types, is_increment=is_increment)
         prefix = f"curated/{export_id}/try={uuid4().hex[:8]}/"
-        self.unload(render("layers/layer.sql", layer=layer), prefix, f"'{export_id}'")
+        self.unload(render("layers/layer.sql", layer=layer), prefix, f"'{export_id}'", f"'{self.key}'")
         values = (snapshot, layer_name(number))
         upsert_partition(self.clients["glue"], DATABASE, self.curated, values, f"s3://{RESULTS}/{prefix}")
 
