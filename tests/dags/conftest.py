@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from demo.airflow_home import VARIABLES, airflow_environment
 
 # Airflow reads its environment when it is first imported, which is before any fixture.
@@ -18,3 +20,11 @@ os.environ.update(
         if name.startswith("AIRFLOW")
     }
 )
+
+
+@pytest.fixture(autouse=True)
+def clients_of_this_test_alone():
+    """A test may have an AWS of its own: no client of an earlier one is handed out."""
+    from chatcensus.operators.aws_client import _standard_client
+
+    _standard_client.cache_clear()

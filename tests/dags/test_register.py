@@ -90,7 +90,8 @@ def summaries(tmp_path_factory):
     """The first of our tables alone: what `register` makes of all of them is tested elsewhere."""
     described = yaml.safe_load((INCLUDE / "sql/summaries.yaml").read_text(encoding="utf-8"))
     path = tmp_path_factory.mktemp("sql") / "summaries.yaml"
-    path.write_text(yaml.safe_dump({"summaries": described["summaries"][:1]}), encoding="utf-8")
+    few = [each for each in described["summaries"] if each["table"] in ("category_counts", "shown_periods")]
+    path.write_text(yaml.safe_dump({"summaries": few}), encoding="utf-8")
     return path
 
 
@@ -214,7 +215,7 @@ def test_a_weak_secret_is_refused_before_anything_is_written(world, ledger, cont
 def _publish(world, context, edition):
     """Publish *edition* where readers see an older one; return what they see afterwards."""
     editions = Editions(world.aws.client("glue"), world.aws.client("s3"), "chatcensus", RESULT_BUCKET)
-    [summary] = read_yaml(context["summaries"], Summaries).summaries
+    summary = read_yaml(context["summaries"], Summaries).summaries[0]
     older = replace(Edition.from_dict(edition), id="older-0001", export_time="2026-10-01T00:00:00+00:00")
     assert editions.switch(older, None)
     prefix = f"s3://{RESULT_BUCKET}/{summary.folder}edition={edition['id']}/try=1/"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
@@ -35,8 +36,14 @@ _NO_RETRY_HELPS = {
 
 def aws_client(service: str, aws_conn_id: str | None, config: Config | None = None, connections: int = 10) -> Any:
     """Return the boto3 client of *service* with the credentials, role and Region of the Airflow connection."""
-    config = config or _config(_MAX_ATTEMPTS, connections)
+    if config is None:
+        return _standard_client(service, aws_conn_id, connections)
     return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, config=config).conn
+
+
+@cache  # a client takes up to a fifth of a second to make, and a task asks for the same ones again and again
+def _standard_client(service: str, aws_conn_id: str | None, connections: int) -> Any:
+    return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, config=_config(_MAX_ATTEMPTS, connections)).conn
 
 
 def run_ledger(
