@@ -69,7 +69,9 @@ def _census(
     endpoint_url = f"http://127.0.0.1:{free_port()}"
     run_id = f"demo__{datetime.now(UTC).strftime('%Y-%m-%dT%H-%M-%S')}"
     log = state / "airflow.log"
-    environment = airflow_environment(state / "airflow", endpoint_url, VARIABLES)
+    # Where nobody is named, no group has enough people: hiding small ones would leave nothing to look at.
+    hiding = {} if any(conversation.user for conversation in conversations) else {"chatcensus_min_users": "0"}
+    environment = airflow_environment(state / "airflow", endpoint_url, VARIABLES | hiding)
     # This process uses the SDK too: a proxy, a profile or a role of the person's shell must not reach it.
     inherited = process_environment(environment)
     os.environ.clear()
@@ -79,6 +81,8 @@ def _census(
         say("aws")
         new = load_conversations(endpoint_url, conversations)
         say("loaded", total=len(conversations), new=new)
+        if hiding:
+            say("no_users")
         say("airflow")
         release_claims(endpoint_url)  # of a demo that was killed: no other can be running on this state
         try:

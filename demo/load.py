@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -141,8 +140,7 @@ def load_conversations(endpoint_url: str, conversations: Iterable[Conversation] 
     wanted = shipped() if conversations is None else conversations
     serialize = TypeSerializer().serialize
     known = _known_ids(dynamodb, table)
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    new = [_item(conversation, now) for conversation in wanted if conversation.id not in known]
+    new = [_item(conversation) for conversation in wanted if conversation.id not in known]
     for batch in _batches(new, 25):
         items = [{name: serialize(value) for name, value in item.items()} for item in batch]
         requests = [{"PutRequest": {"Item": item}} for item in items]
@@ -164,11 +162,11 @@ def _known_ids(dynamodb: Any, table: str) -> set[str]:
     return {item["conversation_id"]["S"] for page in pages for item in page["Items"]}
 
 
-def _item(conversation: Conversation, now: str) -> Mapping[str, Any]:
+def _item(conversation: Conversation) -> Mapping[str, Any]:
     item = {
         "conversation_id": conversation.id,
         "user_id": conversation.user,
-        "created_at": conversation.created_at or now,
+        "created_at": conversation.created_at,
         "language": conversation.language,
         "turns": [turn.model_dump() for turn in conversation.turns],
     }

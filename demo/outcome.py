@@ -192,7 +192,8 @@ def print_outcome(outcome: Outcome, language: str) -> None:
         for category in read_yaml(include_dir(__file__) / "prompts/taxonomy.yaml", Taxonomy).categories
     } | {POOLED: pooled}
     last_day = max(outcome.weeks) + timedelta(days=6) if outcome.weeks else "–"
-    print("\n" + text["told_until"].format(count=f"{len(outcome.judged_and_told):,}", last_day=last_day))
+    if outcome.weeks:
+        print("\n" + text["told_until"].format(count=f"{len(outcome.judged_and_told):,}", last_day=last_day))
     print(f"\n{text['categories']}")
     for row in outcome.tables["category_counts"]:
         _print_row(labels.get(row["category"], row["category"]), row)

@@ -49,8 +49,8 @@ def test_a_byte_order_mark_is_passed_over(file):
 
 def test_names_that_are_not_ours_are_passed_over(file):
     loaded = read_conversations(file(line(evaluation={"key": "x"}, turns=[{**TURNS[0], "model": "x"}])))
-    assert set(_item(loaded.conversations[0], "now")) == {"conversation_id", "created_at", "turns"}
-    assert _item(loaded.conversations[0], "now")["turns"] == TURNS
+    assert set(_item(loaded.conversations[0])) == {"conversation_id", "turns"}
+    assert _item(loaded.conversations[0])["turns"] == TURNS
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_names_that_are_not_ours_are_passed_over(file):
 def test_a_text_arrives_as_it_is_written(file, text):
     loaded = read_conversations(file(line(id=f"id {text}", user=text, turns=[{"role": "user", "content": text}])))
     [conversation] = loaded.conversations
-    item = _item(conversation, "now")
+    item = _item(conversation)
     assert (item["conversation_id"], item["user_id"], item["turns"][0]["content"]) == (f"id {text}", text, text)
 
 
@@ -157,9 +157,9 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path, name):
         read_conversations(tmp_path / name)
 
 
-def test_a_conversation_without_a_time_gets_that_of_loading_and_nothing_else_is_made_up():
-    item = _item(Conversation.model_validate_json(line()), "2026-10-01T00:00:00Z")
-    assert item == {"conversation_id": "c-1", "created_at": "2026-10-01T00:00:00Z", "turns": TURNS}
+def test_nothing_is_made_up_of_a_conversation_not_even_its_time():
+    item = _item(Conversation.model_validate_json(line()))
+    assert item == {"conversation_id": "c-1", "turns": TURNS}
 
 
 def test_batches_hold_every_item_once():
