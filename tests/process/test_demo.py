@@ -97,6 +97,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, conversations: list[dict[str
         assert time.monotonic() < deadline, "classify did not begin"
         assert killed.poll() is None, killed.communicate()
         time.sleep(0.02)
+    time.sleep(0.2)  # a write is counted before it is in the journal: those that were counted are there by now
     family = [psutil.Process(killed.pid), *psutil.Process(killed.pid).children(recursive=True)]
     for process in family:
         process.send_signal(signal.SIGKILL)
