@@ -21,6 +21,11 @@ class Column(BaseModel):
     type: ColumnType
     description: str
 
+    @property
+    def athena_type(self) -> str:
+        """The name that Athena has for the type, where Glue has another."""
+        return {"string": "varchar", "int": "integer"}.get(self.type, self.type)
+
     def read(self, text: str | None) -> Value:
         """Return a value of this column from the text that Athena prints; dates stay ISO texts."""
         if text is None or self.type in ("string", "date"):

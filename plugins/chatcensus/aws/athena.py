@@ -24,6 +24,11 @@ def sql_string(value: str) -> str:
     return f"'{value}'"
 
 
+def unload(select: str, prefix: str) -> str:
+    """Return the statement that writes the rows of *select* as Parquet under *prefix*, an s3:// address."""
+    return f"unload (\n{select}\n)\nto {sql_string(prefix)}\nwith (format = 'PARQUET', compression = 'SNAPPY')"
+
+
 class Athena:
     """One workgroup and database."""
 

@@ -32,7 +32,6 @@ EDITION_KEY, PUBLISHED, CURRENT = "edition", "published", "current.json"
 _STATEMENT = "chatcensus_statement"  # parameter of a view: the sha256 of the text it was made from
 _TRIES = 20  # each loss means that another publisher has won, and there are never many
 _LOST = {"ConcurrentModificationException", "PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
-_ATHENA_TYPES = {"string": "varchar", "int": "integer"}  # where it has another name in Glue
 _KEPT = (
     "Name",
     "Description",
@@ -119,7 +118,7 @@ class Editions:
         types, rows = athena.result(
             f"select {columns} from {summary.table}_editions where {EDITION_KEY} = {sql_string(edition)}"  # noqa: S608 - names from our own file, and quoted
         )
-        wanted = {column.name: _ATHENA_TYPES.get(column.type, column.type) for column in summary.columns}
+        wanted = {column.name: column.athena_type for column in summary.columns}
         if types != wanted:
             differ = {name: types.get(name) for name in wanted if types.get(name) != wanted[name]}
             raise SnapshotIncomplete(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from chatcensus.aws.athena import Athena, sql_string
+from chatcensus.aws.athena import Athena, sql_string, unload
 from chatcensus.aws.catalog import changed_table, curated_table, exported_table, upsert_partition, upsert_table
 from chatcensus.aws.id_key import put_key
 from chatcensus.aws.ledger import Ledger
@@ -65,9 +65,8 @@ class Layers:
         self._add_export(export)
         # A failed UNLOAD may leave files that later queries would read: every try has a prefix of its own.
         prefix = f"s3://{self.result_bucket}/curated/{export.export_id}/try={uuid4().hex[:12]}/"
-        statement = f"unload (\n{select}\n)\nto {sql_string(prefix)}\nwith (format = 'PARQUET', compression = 'SNAPPY')"
         parameters = [sql_string(export.export_id), sql_string(key)]
-        self.athena.rows(statement, LONGEST_LAYER_S, parameters=parameters)
+        self.athena.rows(unload(select, prefix), LONGEST_LAYER_S, parameters=parameters)
         self.ledger.keep_layer(self.athena.database, layer_id, prefix)
         return prefix
 

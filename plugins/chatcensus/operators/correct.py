@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from airflow.sdk import BaseOperator, Context
 
-from chatcensus.aws.athena import Athena, sql_string
+from chatcensus.aws.athena import Athena, sql_string, unload
 from chatcensus.aws.editions import Editions
 from chatcensus.edition import Edition
 from chatcensus.gold import misfit, read_gold
@@ -16,8 +16,6 @@ from chatcensus.operators.aws_client import airflow_errors, aws_client
 from chatcensus.shares import Share, corrected_shares, refusal
 from chatcensus.summaries import POOLED, Column, Summaries, Summary, Value
 from chatcensus.taxonomy import Taxonomy
-
-_ATHENA_TYPES = {"string": "varchar"}
 
 Rows = list[dict[str, Value]]
 
@@ -120,18 +118,15 @@ def share_rows(counted: Rows, corrected: tuple[dict[str, Share], int] | None) ->
 
 def unload_sql(columns: Sequence[Column], rows: Rows, prefix: str) -> str:
     """Return the UNLOAD that writes *rows*, each value cast to the type of its column, under *prefix*."""
-    casts = ", ".join(f"cast({c.name} as {_ATHENA_TYPES.get(c.type, c.type)}) as {c.name}" for c in columns)
+    casts = ", ".join(f"cast({c.name} as {c.athena_type}) as {c.name}" for c in columns)
     # A VALUES has at least one row: of no rows, this one is filtered away.
     lines = [", ".join(_literal(row[column.name]) for column in columns) for row in rows] or [
         ", ".join("null" for _ in columns)
     ]
     values = ",\n    ".join(f"({line})" for line in lines)
     names = ", ".join(column.name for column in columns)
-    return (
-        f"unload (\nselect {casts}\nfrom (values\n    {values}\n) as given ({names})\n"
-        f"where {'true' if rows else 'false'}\n)\n"
-        f"to {sql_string(prefix)}\nwith (format = 'PARQUET', compression = 'SNAPPY')"
-    )
+    select = f"select {casts}\nfrom (values\n    {values}\n) as given ({names})\nwhere {'true' if rows else 'false'}"
+    return unload(select, prefix)
 
 
 def _literal(value: Value) -> str:

@@ -102,10 +102,9 @@ class PublishSummariesOperator(BaseOperator):
 
     def _read(self, edition: Edition) -> Tables:
         """Return the rows of every table, each of which its task has written, and with the columns described."""
-        prefixes, athena, editions = self._prefixes(), self._athena(), self._editions()
-        if missing := sorted({summary.table for summary in self._summaries()} - set(prefixes)):
+        prefixes, athena, editions, summaries = self._prefixes(), self._athena(), self._editions(), self._summaries()
+        if missing := sorted({summary.table for summary in summaries} - set(prefixes)):
             raise SnapshotIncomplete(f"edition {edition.id!r} lacks {missing}: clear their tasks in summarise")
-        summaries = self._summaries()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             rows = pool.map(lambda each: editions.rows(each, edition.id, prefixes[each.table], athena), summaries)
             return {summary.table: found for summary, found in zip(summaries, rows, strict=True)}

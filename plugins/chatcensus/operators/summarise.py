@@ -11,7 +11,7 @@ from airflow.providers.amazon.aws.hooks.athena import AthenaHook
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Context
 
-from chatcensus.aws.athena import sql_string
+from chatcensus.aws.athena import unload
 from chatcensus.aws.editions import Editions
 from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
@@ -84,10 +84,7 @@ class SummariseTableOperator(AthenaOperator):
                 self.log.info("edition %s is published and never changes: nothing is written", self.edition["id"])
                 return {"table": summary.table, "prefix": kept, "base": self.edition["id"]}
             prefix = f"s3://{self.result_bucket}/{summary.folder}edition={self.edition['id']}/try={uuid4().hex[:12]}/"
-            self.query = (
-                f"unload (\n{self.query.strip()}\n)\n"
-                f"to {sql_string(prefix)}\nwith (format = 'PARQUET', compression = 'SNAPPY')"
-            )
+            self.query = unload(self.query.strip(), prefix)
             # Covers a lost reply to StartQueryExecution; the prefix is new for each try, so the token is too.
             self.client_request_token = hashlib.sha256(self.query.encode()).hexdigest()
             # Asked before it begins: the statement may see a later edition, and never an earlier one.
