@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.airflow_home import migrate_here
+from local_aws.service_models import read_service_models_once
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -32,6 +33,7 @@ def main(events_fd: int) -> None:
         with writing:
             print(json.dumps(event), file=events, flush=True)
 
+    read_service_models_once()
     migrate_here()
     _listen(emit)
     _warm_up()

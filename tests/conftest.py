@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local_aws.service_models import read_service_models_once
 from tests.contract.shapes import watch
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ ACCOUNT = "123456789012"
 REGION = "ap-northeast-1"
 SNAPSHOT_BUCKET = f"chatcensus-snapshots-{ACCOUNT}-{REGION}"
 RESULT_BUCKET = f"chatcensus-results-{ACCOUNT}-{REGION}"
+
+read_service_models_once()
 
 
 class LocalAwsForTests:

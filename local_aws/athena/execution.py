@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from local_aws.athena.api.parameters import bound
+from local_aws.athena.connections import connected
 from local_aws.athena.failures import UNSUPPORTED, ScanLimitExceeded, StatementError, Unsupported
 from local_aws.athena.language.helpers import Helpers
 from local_aws.athena.language.queries import Context, QueryCompiler
@@ -99,26 +100,18 @@ class Run:
 
         Raises: StatementError, Unsupported; ScanLimitExceeded once more is read than the job may read.
         """
-        connection = duckdb.connect(
-            ":memory:", config={"threads": 2, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
-        )
         try:
-            connection.execute("SET TimeZone = 'UTC'")
-            # Folding would evaluate constants in branches that are never taken, and so refuse or fail for nothing.
-            connection.execute("SET disabled_optimizers = 'expression_rewriter,statistics_propagation'")
-            self._helpers.install(connection, sql)
-            for scan in sorted(
-                self.catalog.scans, key=lambda scan: any(asked.subquery for _, asked in self._asked(scan))
-            ):
-                connection.register(f"scan_{scan.number}", self._load(connection, scan, sql))
-            self._started(connection)
-            relation = connection.sql(sql)
-            _check_types(relation.description, kinds)
-            rows = relation.to_arrow_table() if as_arrow else relation.fetchall()
+            with connected(self._helpers, sql) as connection:
+                for scan in sorted(
+                    self.catalog.scans, key=lambda scan: any(asked.subquery for _, asked in self._asked(scan))
+                ):
+                    connection.register(f"scan_{scan.number}", self._load(connection, scan, sql))
+                self._started(connection)
+                relation = connection.sql(sql)
+                _check_types(relation.description, kinds)
+                rows = relation.to_arrow_table() if as_arrow else relation.fetchall()
         except duckdb.Error as problem:
             raise self._helpers.refusal or _explained(problem) from None
-        finally:
-            connection.close()
         if self._helpers.refusal is not None:
             raise self._helpers.refusal
         return rows

@@ -2,9 +2,10 @@ import traceback
 from pathlib import Path
 
 import pytest
+import yaml
 
 from chatcensus.errors import SetupError
-from chatcensus.include import include_dir, read_yaml
+from chatcensus.include import _LOADER, include_dir, read_yaml
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.summaries import Summaries
@@ -60,6 +61,14 @@ def test_no_include_folder_is_an_error_with_the_remedy(tmp_path: Path):
 )
 def test_each_file_we_ship_is_valid(path: str, model: type):
     assert isinstance(read_yaml(INCLUDE / path, model), model)
+
+
+@pytest.mark.parametrize("path", sorted(INCLUDE.rglob("*.yaml")), ids=lambda path: path.name)
+def test_libyaml_reads_what_the_reader_in_python_reads(path: Path):
+    assert _LOADER is yaml.CSafeLoader
+    text = path.read_text(encoding="utf-8")
+
+    assert yaml.load(text, Loader=_LOADER) == yaml.safe_load(text)  # noqa: S506 - it is a safe one
 
 
 def test_a_missing_file_is_named(file: Path):

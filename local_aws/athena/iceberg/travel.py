@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from sqlglot import exp
 
+from local_aws.athena.connections import connected
 from local_aws.athena.failures import StatementError, Unsupported
 from local_aws.athena.iceberg.fields import is_unread, unread
 from local_aws.athena.language.casts import quote
@@ -61,8 +62,7 @@ def _constant(compiler: QueryCompiler, node: exp.Expression) -> tuple[Any, Type]
     sql = f"SELECT CAST({value.instant or value.sql} AS {'BIGINT' if value.type == BIGINT else 'VARCHAR'})"
     if value.type.name in _POINTS_IN_TIME:
         sql = f"SELECT CAST({value.instant or value.sql} AS TIMESTAMP)"
-    with duckdb.connect(":memory:") as connection:
-        compiler.helpers.install(connection, sql)
+    with connected(compiler.helpers, sql) as connection:
         try:
             (found,) = connection.execute(sql).fetchone()
         except duckdb.Error as problem:

@@ -156,7 +156,7 @@ _FUNCTIONS: tuple[tuple[str, Callable[..., Any], list[str], str], ...] = (
 
 class Helpers:
     """
-    Functions that one statement needs; install() makes the used ones known to its connection.
+    Functions that one statement needs; install() makes the used ones known to its connection, remove() unknown again.
 
     *refusal* is what a function refused while the statement ran: TRY turns errors into NULL, but never a refusal.
     """
@@ -164,6 +164,7 @@ class Helpers:
     def __init__(self) -> None:
         self._made: list[tuple[str, Callable[..., Any], list[str], str]] = []
         self._nullable: set[str] = set()
+        self._installed: list[str] = []
         self.refusal: Unsupported | None = None
 
     def to_json(self, kind: Type) -> str:
@@ -202,8 +203,14 @@ class Helpers:
             if f"{name}(" in wanted:
                 call = _with_arity(self._guarded(function, takes_nulls=name in self._nullable), len(arguments))
                 connection.create_function(name, call, arguments, result, null_handling="special")
+                self._installed.append(name)
         for name, body in macros.items():
             connection.execute(f"CREATE TEMP MACRO {name}{body}")
+
+    def remove(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Take the functions from the instance of *connection*; macros go with the connection."""
+        while self._installed:
+            connection.remove_function(self._installed.pop())
 
     def _guarded(self, function: Callable[..., Any], *, takes_nulls: bool) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
