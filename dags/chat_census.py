@@ -41,13 +41,13 @@ GATES = sorted(path.stem for path in INCLUDE.glob("sql/gates/*.sql"))
 TIMEZONE = "Asia/Tokyo"  # days are cut here, and the schedule runs here
 
 TABLE, CONTROL_TABLE = "{{ var.value.chatcensus_table }}", "{{ var.value.chatcensus_control_table }}"
-MODEL = "{{ var.value.chatcensus_model }}"
-SNAPSHOT_BUCKET = "{{ var.value.chatcensus_snapshot_bucket }}"
+MODEL, SNAPSHOT_BUCKET = "{{ var.value.chatcensus_model }}", "{{ var.value.chatcensus_snapshot_bucket }}"
 RESULT_BUCKET = "{{ var.value.chatcensus_result_bucket }}"
 ATHENA = {"database": "{{ var.value.chatcensus_database }}", "workgroup": "{{ var.value.chatcensus_workgroup }}"}
 MIN_USERS = "{{ var.value.get('chatcensus_min_users', '5') }}"
 PER_USER = "{{ var.value.get('chatcensus_per_user_table', 'false') }}"
 QUOTA = {name: f"{{{{ params.{name} }}}}" for name in ("requests_per_minute", "tokens_per_minute")}
+LIMITS = {name: f"{{{{ params.{name} }}}}" for name in ("max_usd", "max_conversations", "reevaluate")}
 ON_FAILURE = {"retries": 2, "retry_policy": operators.RETRY_POLICY, "on_failure_callback": operators.alert_of_failure}
 
 
@@ -66,17 +66,16 @@ ON_FAILURE = {"retries": 2, "retry_policy": operators.RETRY_POLICY, "on_failure_
 )
 def chat_census():
     plan = operators.PlanSegmentsOperator(
-        task_id="plan", table=TABLE, model=MODEL, instructions=INSTRUCTIONS, mapping=MAPPING, models=MODELS,
-        prices=INCLUDE / "prices.yaml", conversations_per_segment="{{ params.conversations_per_segment }}",
-        max_conversations="{{ params.max_conversations }}", quota=QUOTA, reevaluate="{{ params.reevaluate }}",
-        created_from="{{ params.created_from }}", created_before="{{ params.created_before }}", timezone=TIMEZONE,
+        task_id="plan", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
+        instructions=INSTRUCTIONS, prices=INCLUDE / "prices.yaml", quota=QUOTA, is_dry_run="{{ params.dry_run }}",
+        conversations_per_segment="{{ params.conversations_per_segment }}", timezone=TIMEZONE, **LIMITS,
+        created_from="{{ params.created_from }}", created_before="{{ params.created_before }}",
     )
     classify = operators.ClassifySegmentOperator.partial(
         task_id="classify", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
-        instructions=INSTRUCTIONS, taxonomy=TAXONOMY, max_usd="{{ params.max_usd }}", quota=QUOTA,
-        max_conversations="{{ params.max_conversations }}", in_flight="{{ params.in_flight }}",
-        reevaluate="{{ params.reevaluate }}", is_dry_run="{{ params.dry_run }}", execution_timeout=timedelta(hours=6),
-        max_active_tis_per_dagrun=4, map_index_template="{{ task.segment['name'] }}",
+        instructions=INSTRUCTIONS, taxonomy=TAXONOMY, quota=QUOTA, in_flight="{{ params.in_flight }}", **LIMITS,
+        is_dry_run="{{ params.dry_run }}", execution_timeout=timedelta(hours=6), max_active_tis_per_dagrun=4,
+        map_index_template="{{ task.segment['name'] }}",
     ).expand(segment=plan.output)
     settle = operators.SettleRunOperator(
         task_id="settle", segments=plan.output, tallies=classify.output, control_table=CONTROL_TABLE,

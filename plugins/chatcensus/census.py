@@ -8,7 +8,7 @@ import contextlib
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,7 +74,11 @@ class _Ended:
 
 
 class Census:
-    """The judging of one segment by one process, with up to `job.in_flight` calls at the same time."""
+    """
+    The judging of one segment by one process, with up to `job.in_flight` calls at the same time.
+
+    Shape: *tell* is given the tally as it stands, and whether it is the last one; it must not raise.
+    """
 
     def __init__(
         self,
@@ -85,9 +89,10 @@ class Census:
         claim: Claim,
         clock: Clock | None = None,
         crew: Crew | None = None,
+        tell: Callable[[Tally, bool], None] | None = None,
     ) -> None:
         self.job, self.store, self.ledger, self.claim = job, store, ledger, claim
-        self.clock, self.crew = clock or Clock(), crew or Threads(job.in_flight)
+        self.clock, self.crew, self.tell = clock or Clock(), crew or Threads(job.in_flight), tell
         self.pacer = Pacer(job.quota, self.clock.monotonic, self.clock.sleep, self.clock.uniform)
         self.asker = Asker(
             judge, ledger, self.pacer, job.model, job.instructions, job.taxonomy, self.clock, self._is_stopped
@@ -107,14 +112,17 @@ class Census:
         """
         started = last_line = self.clock.monotonic()
         self._renew()
+        self._tell()
         for ended in self._judge_all():
             self._count(ended)
             if self.clock.monotonic() - last_line >= PROGRESS_EVERY_S:
                 last_line = self.clock.monotonic()
                 log.info("%s", self._progress(last_line - started))
+                self._tell()
         self.tally.skipped.update(self.store.skipped)
         self.tally.check()
         log.info("%s done", self._progress(self.clock.monotonic() - started))
+        self._tell(is_done=True)
         return self.tally
 
     def _judge_all(self) -> Iterator[_Ended]:
@@ -262,6 +270,11 @@ class Census:
         self.tally.calls += ended.bill.attempts
         for name in ("possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"):
             setattr(self.tally, name, getattr(self.tally, name) + getattr(ended.bill, name))
+
+    def _tell(self, *, is_done: bool = False) -> None:
+        """Tell how far it is, unless another task has the segment: then what is told of it is that one's."""
+        if self.tell and not self._is_lost:
+            self.tell(self.tally, is_done)
 
     def _progress(self, seconds: float) -> str:
         tally, ended = self.tally, sum(self.tally.outcomes.values())

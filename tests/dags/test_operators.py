@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chatcensus import errors
@@ -40,6 +41,7 @@ TABLE, CONTROL_TABLE = "chat-conversations", "chatcensus-control"
 SNAPSHOT_BUCKET = "chatcensus-snapshots-123456789012-ap-northeast-1"
 RESULT_BUCKET = "chatcensus-results-123456789012-ap-northeast-1"
 MODELS, MAPPING = INCLUDE / "prompts/models.yaml", INCLUDE / "table.yaml"
+deserialize = TypeDeserializer().deserialize
 CANARY = "canary-4711-の会話"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVERYTHING = Window(None, NOON)
@@ -95,6 +97,7 @@ def _put(dynamodb, count, text="Pythonのコードを直してください"):
 def _plan(**changes):
     arguments = {
         "table": TABLE,
+        "control_table": CONTROL_TABLE,
         "model": "stand-in",
         "instructions": "Judge.",
         "mapping": MAPPING,
@@ -102,6 +105,7 @@ def _plan(**changes):
         "prices": INCLUDE / "prices.yaml",
         "conversations_per_segment": "3",
         "quota": {"requests_per_minute": "800", "tokens_per_minute": "1.6e6"},
+        "max_usd": "5",
     }
     return PlanSegmentsOperator(task_id="plan", **arguments | changes)
 
@@ -266,6 +270,71 @@ def test_a_model_at_its_end_of_life_fails_the_task_at_once(local_aws, dynamodb, 
 
 def test_a_task_that_is_killed_before_it_began_ends_quietly():
     _classify().on_kill()
+
+
+# What people who watch a run are told
+
+
+def _told(dynamodb):
+    """The rows of the run in the ledger, by their sort key."""
+    items = dynamodb.query(
+        TableName=CONTROL_TABLE,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "run#chat_census/manual__1"}},
+    )["Items"]
+    return {item["sk"]["S"]: {name: deserialize(value) for name, value in item.items()} for item in items}
+
+
+def _of_task(context, map_index):
+    task = TrialTask()
+    task.map_index = map_index
+    return context | {"ti": task}
+
+
+def test_the_plan_is_told_before_anything_is_judged(dynamodb, context):
+    _put(dynamodb, 7)
+
+    _plan(max_usd="0.25").execute(context)
+
+    told = _told(dynamodb)["run"]["planned"]
+    assert {name: told[name] for name in ("segments", "expected", "model", "burndown", "max_micro_usd")} == {
+        "segments": 3, "expected": 9, "model": "stand-in", "burndown": 5, "max_micro_usd": 250_000,
+    }  # fmt: skip
+    assert (told["requests_per_minute"], told["tokens_per_minute"]) == (800, 1_600_000)
+    assert told["forecast"] == context["ti"].pushed["forecast"]
+
+
+def test_what_is_told_of_the_segments_adds_up_to_what_settle_writes(dynamodb, context):
+    _put(dynamodb, 7)
+    plan = _plan().execute(context)
+    tallies = [_classify(segment=part).execute(_of_task(context, index)) for index, part in enumerate(plan)]
+
+    _settle([Tally.total([tally]) for tally in tallies]).execute(context)
+
+    run, *segments = _told(dynamodb).values()
+    assert [(row["map_index"], row["name"], row["is_done"]) for row in segments] == [
+        (index, part["name"], True) for index, part in enumerate(plan)
+    ]
+    assert Tally.total(row["tally"] for row in segments) == Tally.total([run["tally"]])
+    assert run["tally"]["outcomes"] == {"evaluated": 7}
+
+
+def test_a_segment_that_is_cleared_is_told_anew(dynamodb, context):
+    _put(dynamodb, 5)
+    for _ in range(2):
+        _classify().execute(context)
+
+    assert _told(dynamodb)["segment#0000"]["tally"]["outcomes"] == {"already_evaluated": 5}
+
+
+def test_a_dry_run_tells_the_ledger_nothing(dynamodb, context):
+    _put(dynamodb, 5)
+    plan = _plan(is_dry_run="True").execute(context)
+
+    tally = _classify(segment=plan[0], is_dry_run="True").execute(context)
+
+    assert tally["due"] > 0
+    assert _told(dynamodb) == {}
 
 
 # settle

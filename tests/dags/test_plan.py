@@ -139,6 +139,8 @@ def planned(tmp_path):
         mapping.write_text(yaml.safe_dump(names | {"partition": partition}))
         arguments = {
             "table": TABLE,
+            "control_table": "no-such-table",
+            "is_dry_run": "true",
             "model": "stand-in",
             "instructions": "Judge.",
             "mapping": mapping,
@@ -146,6 +148,7 @@ def planned(tmp_path):
             "prices": PRICES,
             "conversations_per_segment": "5",
             "quota": QUOTA,
+            "max_usd": "5",
         }
         operator = PlanSegmentsOperator(task_id="plan", **arguments | changes)
         context = {"dag_run": run or _run(), "ti": Pushed()}

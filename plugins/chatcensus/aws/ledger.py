@@ -2,7 +2,8 @@
 The ledger: the control table with one row per run (spend, tally, export) and the pointer to what is published.
 
     pk                       sk         holds
-    run#<dag>/<run>          run        spent_micro_usd, conversations (begun), tally, generation, export, writes …
+    run#<dag>/<run>          run        planned, spent_micro_usd, conversations (begun), tally, generation, export …
+    run#<dag>/<run>          segment#<map index>   how far its task has come: aws/progress.py
     quarantine               <id>       conversations whose item has no room for an evaluation
     unanswered               <id>#<content hash>   calls that came to nothing, of all runs together
     turn#<database>          turn       the run that makes an edition, and until when it has the turn
@@ -62,6 +63,10 @@ class Ledger:
     def record(self, **attributes: object) -> None:
         """Set *attributes* on the run's row."""
         self._set(self._run_key, attributes)
+
+    def tell_segment(self, map_index: int, row: Mapping[str, object]) -> None:
+        """Replace what is told of one segment of the run; asked once, since the next telling comes soon."""
+        self.once.update_item(**self._setting(_key(f"run#{self.run_id}", f"segment#{map_index:04d}"), row))
 
     def spent_micro_usd(self) -> int:
         """Return what the run has paid and reserved so far."""
@@ -154,18 +159,19 @@ class Ledger:
         condition: str | None = None,
         compared: Mapping[str, object] | None = None,
     ) -> bool:
-        names = {f"#{index}": name for index, name in enumerate(attributes)}
-        request: dict[str, Any] = {
+        request = self._setting(key, attributes)
+        request["ExpressionAttributeValues"] |= {name: _serialize(value) for name, value in (compared or {}).items()}
+        return self._update(request | ({"ConditionExpression": condition} if condition else {}))
+
+    def _setting(self, key: dict[str, Any], attributes: Mapping[str, object]) -> dict[str, Any]:
+        """Return the update that sets *attributes*."""
+        return {
             "TableName": self.control_table,
             "Key": key,
             "UpdateExpression": "SET " + ", ".join(f"#{i} = :{name}" for i, name in enumerate(attributes)),
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                **{f":{name}": _serialize(value) for name, value in attributes.items()},
-                **{name: _serialize(value) for name, value in (compared or {}).items()},
-            },
+            "ExpressionAttributeNames": {f"#{index}": name for index, name in enumerate(attributes)},
+            "ExpressionAttributeValues": {f":{name}": _serialize(value) for name, value in attributes.items()},
         }
-        return self._update(request | ({"ConditionExpression": condition} if condition else {}))
 
     def _add(self, name: str, amount: int, most: int | None = None) -> dict[str, Any]:
         """Return the update that adds *amount*, on condition that there are not more than *most* already."""

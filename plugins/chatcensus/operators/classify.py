@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,14 @@ from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
 from chatcensus.aws.deadline import set_deadline
+from chatcensus.aws.progress import SegmentProgress
 from chatcensus.census import Census
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
 from chatcensus.job import Job
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
-from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.operators.aws_client import airflow_errors, aws_client, micro_usd, run_ledger
 from chatcensus.operators.secret import read_secret
 from chatcensus.pacing import Quota
 from chatcensus.partition import Segment
@@ -128,7 +128,6 @@ class ClassifySegmentOperator(BaseOperator):
         model = read_yaml(self.models, ModelCatalog).model(self.model)
         in_flight, segment = int(self.in_flight), Segment.model_validate(self.segment)
         judged = Window.from_dict(segment.window)
-        max_micro_usd = int(Decimal(str(self.max_usd)) * 1_000_000)
         dynamodb = aws_client("dynamodb", self.aws_conn_id, connections=in_flight + 4)
         job = Job(
             name=segment.name,
@@ -146,6 +145,8 @@ class ClassifySegmentOperator(BaseOperator):
             where=Where.parse(self.reevaluate) if self.reevaluate.strip() else None,
             is_dry_run=self.is_dry_run.strip().lower() == "true",
         )
+        limits = micro_usd(self.max_usd), int(self.max_conversations)
+        ledger = run_ledger(context, self.control_table, self.aws_conn_id, *limits)
         bedrock = aws_client("bedrock-runtime", self.aws_conn_id, client_config(in_flight))
         set_deadline(bedrock, "Converse", CALL_DEADLINE_S)
         s3 = aws_client("s3", self.aws_conn_id) if mapping.body else None
@@ -153,8 +154,7 @@ class ClassifySegmentOperator(BaseOperator):
             job,
             store=ConversationStore(dynamodb, self.table, mapping, segment.read, judged, s3),
             judge=BedrockJudge(bedrock, self.model, model, taxonomy),
-            ledger=run_ledger(
-                context, self.control_table, self.aws_conn_id, max_micro_usd, int(self.max_conversations)
-            ),
+            ledger=ledger,
             claim=claim,
+            tell=None if job.is_dry_run else SegmentProgress(ledger, context["ti"].map_index or 0, segment).tell,
         )

@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from chatcensus.aws.index import IndexWalk, checked_index
+from chatcensus.aws.progress import planned
 from chatcensus.conversation import estimated_tokens
 from chatcensus.errors import SetupError
 from chatcensus.forecast import OUTPUT_TOKENS
@@ -16,7 +17,7 @@ from chatcensus.include import read_yaml
 from chatcensus.interval import Window, window
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import Model, ModelCatalog
-from chatcensus.operators.aws_client import airflow_errors, aws_client
+from chatcensus.operators.aws_client import airflow_errors, aws_client, micro_usd, run_ledger
 from chatcensus.partition import MAX_SEGMENTS, PendingIndex, Scan, Segment, index_segments, scan_segments
 from chatcensus.pricing import Price, TablePrices, Usage, cost_micro_usd
 from chatcensus.reevaluation import Where
@@ -33,15 +34,18 @@ class PlanSegmentsOperator(BaseOperator):
     Check the table and the model, forecast the run, and return its segments.
 
     :param table: the conversation table (templated)
+    :param control_table: the table of the ledger, where people who watch read the plan (templated)
     :param model: the model_id that will judge (templated)
     :param instructions: the prompt file; its length is part of what each call costs (templated)
     :param mapping: file that says where the table keeps a conversation
     :param models: file with the models and their prices
     :param prices: file with the price of reading the table
     :param conversations_per_segment: how many conversations one mapped task gets at most (templated)
+    :param max_usd: the budget of the whole run (templated)
     :param max_conversations: how many conversations the whole run may ask about; 0 for all (templated)
     :param quota: requests and tokens a minute that all tasks together may use of the model (templated)
     :param reevaluate: condition on what is judged again; empty for what is pending (templated)
+    :param is_dry_run: true when the run only counts: then nothing is recorded (templated)
     :param created_from: first day of creation that is judged; empty for no limit (templated)
     :param created_before: first day of creation that is not; empty for no limit (templated)
     :param timezone: where those days begin
@@ -50,12 +54,15 @@ class PlanSegmentsOperator(BaseOperator):
 
     template_fields: Sequence[str] = (
         "table",
+        "control_table",
         "model",
         "instructions",
         "conversations_per_segment",
+        "max_usd",
         "max_conversations",
         "quota",
         "reevaluate",
+        "is_dry_run",
         "created_from",
         "created_before",
     )
@@ -67,6 +74,7 @@ class PlanSegmentsOperator(BaseOperator):
         self,
         *,
         table: str,
+        control_table: str,
         model: str,
         instructions: str,
         mapping: Path,
@@ -74,8 +82,10 @@ class PlanSegmentsOperator(BaseOperator):
         prices: Path,
         conversations_per_segment: str | int,
         quota: Mapping[str, str | float],
+        max_usd: str | float,
         max_conversations: str | int = 0,
         reevaluate: str = "",
+        is_dry_run: str = "false",
         created_from: str = "",
         created_before: str = "",
         timezone: str = "UTC",
@@ -83,10 +93,11 @@ class PlanSegmentsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.table, self.model, self.instructions = table, model, instructions
+        self.table, self.control_table, self.model, self.instructions = table, control_table, model, instructions
         self.mapping, self.models, self.prices = mapping, models, prices
-        self.conversations_per_segment, self.max_conversations = conversations_per_segment, max_conversations
-        self.quota, self.reevaluate, self.aws_conn_id = quota, reevaluate, aws_conn_id
+        self.conversations_per_segment, self.quota, self.aws_conn_id = conversations_per_segment, quota, aws_conn_id
+        self.max_usd, self.max_conversations = max_usd, max_conversations
+        self.reevaluate, self.is_dry_run = reevaluate, is_dry_run
         self.created_from, self.created_before, self.timezone = created_from, created_before, timezone
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -111,6 +122,9 @@ class PlanSegmentsOperator(BaseOperator):
             units = read_units(segments[0].read.strategy, found, items, table_bytes)
             expected = forecast(found, int(self.max_conversations), one, model.price(today), model.burndown, quota)
             expected |= {"read_units": units, "read_micro_usd": prices.read_micro_usd(units, today)}
+            if self.is_dry_run.strip().lower() != "true":
+                plan = planned(segments, self.model, model.burndown, quota, micro_usd(self.max_usd), expected)
+                run_ledger(context, self.control_table, self.aws_conn_id).record(planned=plan)
         self._tell(segments, expected, per_segment)
         context["ti"].xcom_push(key="forecast", value=expected)
         return [segment.as_dict() for segment in segments]
