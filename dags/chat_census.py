@@ -35,7 +35,8 @@ INCLUDE = include_dir(__file__)
 MAPPING, MODELS = INCLUDE / "table.yaml", INCLUDE / "prompts/models.yaml"
 INSTRUCTIONS, TAXONOMY = "prompts/classify.md", INCLUDE / "prompts/taxonomy.yaml"
 SUMMARIES, GOLD = INCLUDE / "sql/summaries.yaml", INCLUDE / "gold.yaml"
-TOLD = ("sql/shown/shown_periods.sql", "sql/shown/shown_values.sql", "sql/shown/shown_series.sql", "sql/shown/told.sql")
+TOLD = ("sql/shown/shown_periods.sql", "sql/shown/shown_values.sql", "sql/shown/shown_series.sql",
+        "sql/shown/shown_pairs.sql", "sql/shown/told.sql")  # each reads those before it
 TABLES = sorted(f"sql/summaries/{path.name}" for path in INCLUDE.glob("sql/summaries/*.sql"))
 GATES = sorted(path.stem for path in INCLUDE.glob("sql/gates/*.sql"))
 TIMEZONE = "Asia/Tokyo"  # days are cut here, and the schedule runs here
@@ -95,7 +96,7 @@ def chat_census():
     edition = {"edition": register.output, "summaries": SUMMARIES, **ATHENA}
     files = {"result_bucket": RESULT_BUCKET, **edition}
     with TaskGroup("summarise") as summarise:
-        periods, values, series, told, *tables = (
+        periods, values, series, pairs, told, *tables = (
             operators.SummariseTableOperator(
                 task_id=query.split("/")[-1].removesuffix(".sql"), query=query, deferrable=True,
                 min_users=MIN_USERS, per_user_table=PER_USER, **files,
@@ -103,12 +104,12 @@ def chat_census():
             for query in (*TOLD, *TABLES)
         )
         shares = operators.CorrectSharesOperator(task_id="category_shares", gold=GOLD, taxonomy=TAXONOMY, **files)
-        periods >> values >> series >> told >> tables >> shares
+        periods >> values >> series >> pairs >> told >> tables >> shares
     with TaskGroup("check") as check:
         for gate in GATES:
             operators.CheckEditionOperator(task_id=gate, sql=f"sql/gates/{gate}.sql", **edition)
     publish = operators.PublishSummariesOperator(
-        task_id="publish", written=[task.output for task in (periods, values, series, told, *tables, shares)],
+        task_id="publish", written=[task.output for task in (periods, values, series, pairs, told, *tables, shares)],
         control_table=CONTROL_TABLE, min_users=MIN_USERS, timezone=TIMEZONE, taxonomy=TAXONOMY,
         outlets=[operators.PUBLISHES], on_success_callback=operators.alert_of_edition, **files,
     )

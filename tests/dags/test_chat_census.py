@@ -38,7 +38,7 @@ DAG_FILE, INCLUDE, OPERATIONS = (
     REPOSITORY / "docs/operations.md",
 )
 TABLES = sorted(path.stem for path in (INCLUDE / "sql/summaries").glob("*.sql"))
-SHOWN = ["shown_periods", "shown_series", "shown_values", "told"]
+SHOWN = ["shown_pairs", "shown_periods", "shown_series", "shown_values", "told"]
 STATEMENTS = [f"summarise.{table}" for table in (*SHOWN, *TABLES)]
 GATES = sorted(f"check.{path.stem}" for path in (INCLUDE / "sql/gates").glob("*.sql"))
 TASKS = [
@@ -238,7 +238,8 @@ def test_plan_classify_settle_export_register_summarise_publish(dag):
         "register": needs_edition,
         "summarise.shown_periods": {"summarise.shown_values", "publish"},
         "summarise.shown_values": {"summarise.shown_series", "publish"},
-        "summarise.shown_series": {"summarise.told", "publish"},
+        "summarise.shown_series": {"summarise.shown_pairs", "publish"},
+        "summarise.shown_pairs": {"summarise.told", "publish"},
         "summarise.told": tables | {"publish"},
         **{table: {"summarise.category_shares", "publish"} for table in tables},
         "summarise.category_shares": gates | {"publish"},
@@ -340,9 +341,10 @@ def test_every_field_renders_from_a_trial_context(dag, task_id):
 
 
 def test_the_fields_hold_the_values_of_the_variables_and_params(dag):
-    plan, classify, settle = (_rendered(dag, task_id) for task_id in ("plan", "classify", "settle"))
+    var = _variables(chatcensus_table="team-chats")
+    plan, classify, settle = (_rendered(dag, task_id, var=var) for task_id in ("plan", "classify", "settle"))
 
-    assert plan["table"] == classify["table"] == VARIABLES["chatcensus_table"]
+    assert plan["table"] == classify["table"] == "team-chats"
     assert plan["model"] == classify["model"] == VARIABLES["chatcensus_model"]
     assert (plan["conversations_per_segment"], classify["max_usd"], classify["in_flight"]) == ("5000", "5", "64")
     assert classify["segment"] == SEGMENT

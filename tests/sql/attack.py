@@ -7,20 +7,16 @@ sum of published ones (over the rationals), or because no count is negative (bou
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from fractions import Fraction
-from math import ceil, floor
 from zoneinfo import ZoneInfo
 
+from tests.sql.attack_pairs import Pairs
+from tests.sql.knowledge import Cell, Knowledge, Sum, Target
 from tests.sql.reference import summaries
 from tests.sql.reference.conversations import Row, Telling, conversation, having, month_of, users
 from tests.sql.reference.shown import DIMENSIONS, FEW, NUMERIC, told
-
-Cell = Hashable
-Sum = Mapping[Cell, int]
-Number = int | Fraction
 
 
 @dataclass
@@ -61,16 +57,6 @@ class Fate:
 
 
 @dataclass
-class Target:
-    """A group of people: the cells that its conversations lie in, and whose they are."""
-
-    name: tuple
-    cells: Sum
-    members: list[Row] = field(default_factory=list)
-    is_total: bool = False  # the total of a table is no secret
-
-
-@dataclass
 class Finding:
     """A small group whose count is found out."""
 
@@ -86,137 +72,6 @@ class Report:
 
     attacked: int = 0
     found: list[Finding] = field(default_factory=list)
-
-
-class Knowledge:
-    """Equations between counts; what follows from them."""
-
-    def __init__(self, equations: Iterable[tuple[Sum, int]]) -> None:
-        listed = [(sums, value) for sums, value in equations if sums]
-        seen: dict[Cell, list[tuple[int, int]]] = defaultdict(list)
-        for number, (sums, _) in enumerate(listed):
-            for cell, factor in sums.items():
-                seen[cell].append((number, factor))
-        # Cells that every equation treats alike are one unknown.
-        self.lump_of = {cell: tuple(places) for cell, places in seen.items()}
-        self.sizes: dict[Cell, int] = defaultdict(int)
-        for lump in self.lump_of.values():
-            self.sizes[lump] += 1
-        self._rows = [({self.lump_of[cell]: factor for cell, factor in sums.items()}, value) for sums, value in listed]
-        self._solved = self._solve()
-        self._bounds = self._narrow()
-
-    def _solve(self) -> dict[Cell, tuple[dict[Cell, Number], Number]]:
-        solved: dict[Cell, tuple[dict[Cell, Number], Number]] = {}
-        for sums, value in self._rows:
-            rest, right = _reduced(sums, value, solved)
-            if not rest:
-                assert right == 0, "the published counts contradict each other: the attack misreads a row"
-                continue
-            pivot = next(iter(rest))
-            factor = rest[pivot]
-            rest, right = {lump: _divided(n, factor) for lump, n in rest.items()}, _divided(right, factor)
-            for other, (row, other_right) in list(solved.items()):
-                if pivot in row:
-                    solved[other] = _minus(row, other_right, row[pivot], rest, right)
-            solved[pivot] = (rest, right)
-        return solved
-
-    def _narrow(self) -> dict[Cell, tuple[int, int | None]]:
-        """Return the bounds of each unknown: it is no less than 0, and no row leaves it more than the others allow."""
-        bounds: dict[Cell, tuple[int, int | None]] = dict.fromkeys(self.sizes, (0, None))
-        rows = [*self._rows, *self._solved.values()]
-        rows_of: dict[Cell, set[int]] = defaultdict(set)
-        for number, (sums, _) in enumerate(rows):
-            for lump in sums:
-                rows_of[lump].add(number)
-        waiting = set(range(len(rows)))
-        while waiting:
-            for lump, found in _narrowed(*rows[waiting.pop()], bounds):
-                bounds[lump] = found
-                waiting |= rows_of[lump]
-        return bounds
-
-    def how(self, target: Sum) -> str | None:
-        """Return how the count of *target* is found out; None if it is not."""
-        parts: dict[Cell, int] = defaultdict(int)
-        for cell in target:
-            if cell not in self.lump_of:
-                return None
-            parts[self.lump_of[cell]] += 1
-        whole = {lump: 1 for lump, count in parts.items() if count == self.sizes[lump]}
-        if len(whole) == len(parts) and not _reduced(whole, 0, self._solved)[0]:
-            return "sum"
-        low = sum(self._bounds[lump][0] for lump in whole)
-        highs = [self._bounds[lump][1] for lump in parts]
-        return "bounds" if None not in highs and sum(highs) == low else None
-
-
-def _minus(
-    row: Mapping[Cell, Number], right: Number, factor: Number, other: Mapping[Cell, Number], other_right: Number
-) -> tuple[dict[Cell, Number], Number]:
-    found = dict(row)
-    for lump, number in other.items():
-        rest = found.get(lump, 0) - factor * number
-        if rest:
-            found[lump] = rest
-        else:
-            found.pop(lump, None)
-    return found, right - factor * other_right
-
-
-def _reduced(
-    sums: Mapping[Cell, Number], right: Number, solved: Mapping[Cell, tuple[dict[Cell, Number], Number]]
-) -> tuple[dict[Cell, Number], Number]:
-    found = dict(sums)
-    for lump in sums:
-        if lump in solved and lump in found:
-            found, right = _minus(found, right, found[lump], *solved[lump])
-    return found, right
-
-
-def _narrowed(
-    sums: Mapping[Cell, Number], value: Number, bounds: Mapping[Cell, tuple[int, int | None]]
-) -> Iterator[tuple[Cell, tuple[int, int | None]]]:
-    """Yield the unknowns of one row whose bounds it narrows."""
-    ends = {lump: _ends(factor, bounds[lump]) for lump, factor in sums.items()}
-    least, most = _Total(low for low, _ in ends.values()), _Total(high for _, high in ends.values())
-    for lump, factor in sums.items():
-        others_least, others_most = least.without(ends[lump][0]), most.without(ends[lump][1])
-        low = None if others_most is None else _divided(value - others_most, factor)
-        high = None if others_least is None else _divided(value - others_least, factor)
-        if factor < 0:
-            low, high = high, low
-        low, high = None if low is None else ceil(low), None if high is None else floor(high)  # counts are whole
-        old_low, old_high = bounds[lump]
-        new_low = old_low if low is None else max(old_low, low)
-        new_high = old_high if high is None else high if old_high is None else min(old_high, high)
-        if (new_low, new_high) != (old_low, old_high):
-            yield lump, (new_low, new_high)
-
-
-def _ends(factor: Number, bounds: tuple[Number, Number | None]) -> tuple[Number | None, Number | None]:
-    low, high = (None if each is None else each * factor for each in bounds)
-    return (low, high) if factor > 0 else (high, low)
-
-
-class _Total:
-    """A sum of which some parts may be without a bound (None)."""
-
-    def __init__(self, parts: Iterable[Number | None]) -> None:
-        listed = list(parts)
-        self._boundless = listed.count(None)
-        self.known = sum(part for part in listed if part is not None)
-
-    def without(self, part: Number | None) -> Number | None:
-        """Return the sum of the others, None where it has no bound."""
-        if part is None:
-            return self.known if self._boundless == 1 else None
-        return None if self._boundless else self.known - part
-
-
-def _divided(number: Number, factor: Number) -> Number:
-    return number * factor if factor in (1, -1) else Fraction(number) / factor
 
 
 class Attack:
@@ -252,8 +107,10 @@ class Attack:
         # Tables of different dimensions have nothing in common but their totals: each dimension is a system of its own.
         for dimension in DIMENSIONS:
             if dimension != "category":
-                system = _ByValue(self, dimension)
+                pairs = Pairs(self, dimension) if dimension != "inquiry_score" else None
+                system = _ByValue(self, dimension, pairs if pairs and any(pairs.told) else None)
                 yield Knowledge(system.equations()), system.targets()
+                yield from pairs.systems() if pairs else ()
         periods = _ByPeriod(self)
         yield Knowledge(periods.equations()), periods.targets()
 
@@ -300,30 +157,33 @@ TABLES = {
 class _ByValue:
     """The counts of one dimension."""
 
-    def __init__(self, attack: Attack, dimension: str) -> None:
-        self._attack, self._dimension, self._value = attack, dimension, DIMENSIONS[dimension]
+    def __init__(self, attack: Attack, dimension: str, pairs: Pairs | None) -> None:
+        self._attack, self._dimension, self._value, self._pairs = attack, dimension, DIMENSIONS[dimension], pairs
         fates = {
             fate for week in (None, *(row["week"] for row, _ in attack.evaluated())) for fate in attack.fates(week)
         }
         values = {self._value(row) for row, _ in attack.evaluated()}
         values |= set("12345") if dimension == "inquiry_score" else set()  # everybody knows what scores there are
-        self._cells = [(value, fate) for value in values for fate in fates]
+        details = pairs.details() if pairs else {(None, fate) for fate in fates}
+        self._cells = [(value, *detail) for value in values for detail in details]
 
     def equations(self) -> Iterator[tuple[Sum, int]]:
         """Return what the editions say of it."""
         for number, edition in enumerate(self._attack.editions):
-            counted = [cell for cell in self._cells if self._attack.is_counted(number, cell[1])]
+            counted = [cell for cell in self._cells if self._attack.is_counted(number, cell[-1])]
             for row in edition.tables[TABLES[self._dimension]]:
                 cells = [
                     cell
                     for cell in counted
-                    if self._attack.label(number, self._dimension, *cell) == row[self._dimension]
+                    if self._attack.label(number, self._dimension, cell[0], cell[-1]) == row[self._dimension]
                 ]
                 yield dict.fromkeys(cells, 1), row["conversations"]
             evaluated = having(self._attack._told[number].values(), "evaluated")
             yield dict.fromkeys(counted, 1), len(evaluated)
             if self._dimension == "inquiry_score":
                 yield from self._score_sums(number, counted, evaluated)
+        if self._pairs:
+            yield from self._pairs.equations(self._cells)
 
     def _score_sums(self, number: int, counted: list, evaluated: list[Row]) -> Iterator[tuple[Sum, int]]:
         """Means of a table with all rows add up to the sum of all scores."""
@@ -337,9 +197,8 @@ class _ByValue:
 
     def targets(self) -> list[Target]:
         """Return the values in each edition, and what is new of them."""
-        return list(
-            _value_targets(self._attack, self._dimension, lambda value: [c for c in self._cells if c[0] == value])
-        )
+        targets = _value_targets(self._attack, self._dimension, lambda value: [c for c in self._cells if c[0] == value])
+        return [*targets, *(self._pairs.targets(self._cells) if self._pairs else ())]
 
 
 def _value_targets(attack: Attack, dimension: str, cells_of: Callable[[str], list[tuple]]) -> Iterator[Target]:

@@ -61,6 +61,7 @@ class _Table:
     random: Random
     exports: tuple[datetime, datetime]
     is_odd: bool
+    haste: float  # what a usual delay is multiplied with
     weights: tuple[int, int, int]
     weeks: int
     people: list[str]
@@ -81,13 +82,14 @@ def generated_items(seed: int) -> list[dict[str, Any]]:
 
 
 def generated_editions(
-    seed: int, *, is_odd: bool = True, is_large: bool = False
+    seed: int, *, is_odd: bool = True, is_large: bool = False, is_judged: bool = False
 ) -> tuple[GeneratedEdition, GeneratedEdition]:
     """
     Return a table as it is exported twice, a week apart.
 
     Shape: seed 0 has no item, seed 1 has one, the others up to 900 or, *is_large*, 2500, and up to a third more a week
     later. Where not *is_odd* the table is an ordinary one: it only grows, and what was judged stays as it was judged.
+    Where *is_judged* that is also judged to its end: nothing is pending for more than two days.
     """
     random = Random(seed)  # noqa: S311 - reproducible, not secret
     count = seed if seed < 2 else random.randint(2, random.choice(_LARGE_SIZES if is_large else _SIZES))
@@ -96,12 +98,13 @@ def generated_editions(
     few_people = {name: random.sample(people, min(len(people), random.randint(1, 8))) for name in _CATEGORIES[4:]}
     # Some tables hold one kind only: all pending, all quarantined.
     weights = random.choice([(8, 2, 2), (8, 2, 2), (8, 2, 2), (1, 1, 1), (1, 0, 0), (0, 1, 1), (0, 0, 1)])
-    weights = weights if is_odd else (9, 1, 1)
+    weights = weights if is_odd else (9, 1, 0) if is_judged else (9, 1, 1)
     exports, weeks = (export, export + _WEEK), random.choice(_LARGE_SPANS if is_large else _SPANS)
     category_weights = random.choice(
         ((9, 7, 5, 3, 1, 1, 1), (9, 4, 2, 1, 1, 1, 1), (9, 1, 1, 1, 1, 1, 1), (9, 7, 5, 3, 0, 0, 1))
     )
-    table = _Table(random, exports, is_odd, weights, weeks, people, category_weights, few_people)
+    haste = 0.1 if is_judged else 1
+    table = _Table(random, exports, is_odd, haste, weights, weeks, people, category_weights, few_people)
     histories = [_history(table, number) for number in range(count)]
     histories += [_history(table, count + number, is_new=True) for number in range(random.randint(0, count // 3))]
     first, second = (
@@ -134,7 +137,7 @@ def _history(
     }
     item = {name: value for name, value in item.items() if value is not None}
     (outcome,) = random.choices(("evaluated", "quarantined", "pending"), table.weights)
-    judged_at = began + random.choice(_DELAYS) * random.random()
+    judged_at = began + table.haste * random.choice(_DELAYS) * random.random()
     if outcome == "pending":
         return (None if is_new else item), item
     judged = item | {"evaluation": _evaluation(random, outcome, category, user, judged_at)}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.sql.generated_items import generated_editions
-from tests.sql.reference import OPERATORS, READERS, summaries
+from tests.sql.reference import OPERATORS, PAIRS, READERS, summaries
 from tests.sql.rows import difference
 from tests.sql.translated import Statements
 from tests.sql.warehouse import GENERATED, Warehouse
@@ -20,7 +20,7 @@ class GeneratedSummaries:
             for seed, editions in self._editions.items()
             for number, edition in enumerate(editions)
         }
-        self._statements = Statements(Warehouse(clients, mapping=GENERATED), READERS | OPERATORS, snapshots)
+        self._statements = Statements(Warehouse(clients, mapping=GENERATED), (*READERS, *PAIRS, *OPERATORS), snapshots)
 
     def differences(self, seed: int) -> dict[str, str]:
         """Return where SQL and reference differ, in the first edition and in the next, by edition and table."""

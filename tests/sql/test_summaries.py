@@ -13,7 +13,7 @@ from chatcensus.evaluation import PREVIOUS
 from chatcensus.include import read_yaml
 from chatcensus.summaries import Summaries
 from tests.sql.generated_items import generated_items
-from tests.sql.reference import OPERATORS, READERS, SHOWN, summaries
+from tests.sql.reference import OPERATORS, PAIRS, READERS, SHOWN, summaries
 from tests.sql.reference.conversations import Telling
 from tests.sql.rows import difference
 from tests.sql.warehouse import SQL, SUMMARY_FILES, Warehouse, edition_of, keyed, statement
@@ -127,6 +127,27 @@ EXPECTED = {
         ("month", "writing"),
         ("week", "coding"),
         ("week", "writing"),
+    ],
+    "shown_pairs": [
+        ("month", "dimension", "value", "paired", "conversations", "users", "mean_inquiry_score"),
+        (date(2026, 9, 1), "app_model", "unknown", "coding", 2, 2, 4.0),
+        (date(2026, 9, 1), "department", "unknown", "coding", 2, 2, 4.0),
+        (date(2026, 9, 1), "language", "unknown", "coding", 2, 2, 4.0),
+        (date(2026, 9, 1), "user_group", "unknown", "coding", 2, 2, 4.0),
+        (date(2026, 9, 1), "weekday", "1", "10", 1, 1, 4.0),
+        (date(2026, 9, 1), "weekday", "1", "11", 1, 1, 4.0),
+    ],
+    "category_by_group": [
+        ("month", "dimension", "value", "category", "conversations", "users", "mean_inquiry_score"),
+        (date(2026, 9, 1), "app_model", "unknown", "coding", 2, 2, 4.0),
+        (date(2026, 9, 1), "department", "unknown", "coding", 2, 2, 4.0),
+        (date(2026, 9, 1), "language", "unknown", "coding", 2, 2, 4.0),
+        (date(2026, 9, 1), "user_group", "unknown", "coding", 2, 2, 4.0),
+    ],
+    "hour_by_weekday": [
+        ("month", "weekday", "hour", "conversations", "users"),
+        (date(2026, 9, 1), 1, 10, 1, 1),
+        (date(2026, 9, 1), 1, 11, 1, 1),
     ],
     "category_counts": [
         ("category", "conversations", "users", "share", "coverage", "mean_inquiry_score"),
@@ -380,6 +401,10 @@ EXPECTED_OF_TWO = {
         ("week", date(2026, 9, 21), date(2026, 9, 21)),
         ("week", date(2026, 9, 28), date(2026, 9, 28)),
     ],
+    # Where a month has one row and one column, nothing can be silent beside the other.
+    "shown_pairs": [("month", "dimension", "value", "paired", "conversations", "users", "mean_inquiry_score")],
+    "category_by_group": [("month", "dimension", "value", "category", "conversations", "users", "mean_inquiry_score")],
+    "hour_by_weekday": [("month", "weekday", "hour", "conversations", "users")],
     "shown_series": [("grain", "category")],
     "category_counts": [
         ("category", "conversations", "users", "share", "coverage", "mean_inquiry_score"),
@@ -467,7 +492,7 @@ def sql(table: str) -> str:
 def test_every_summary_has_a_file_an_expectation_and_a_reference():
     files = {path.stem for path in SUMMARY_FILES} - TESTED_ELSEWHERE
 
-    assert files | set(SHOWN) == set(EXPECTED) == set(SHOWN | READERS | OPERATORS)
+    assert files | set(SHOWN) == set(EXPECTED) == {*SHOWN, *READERS, *PAIRS, *OPERATORS}
 
 
 @pytest.mark.parametrize("table", EXPECTED)

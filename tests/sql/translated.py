@@ -16,7 +16,14 @@ from tests.sql.reference.conversations import Row, Telling
 from tests.sql.warehouse import DATABASE, PUBLISHED, WORKINGS, Warehouse, edition_of, keyed, statement
 
 _EXPORT = "01604474914028-a1b2c3d4"
-_TYPES = {"string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "date": pa.date32(), "boolean": pa.bool_()}
+_TYPES = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+}
 # What an edition pins, in a form that stands nowhere else in a statement; each run puts its own in the place.
 _PINNED = Telling("3333-03-03T03:03:03Z", date(1111, 11, 11), date(2222, 2, 2), 987654321)
 

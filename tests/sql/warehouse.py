@@ -58,7 +58,7 @@ GENERATED = read_yaml(SQL.parent / "table.yaml", TableMapping).model_copy(
     update={name: name for name in ("department", "user_group", "app_model", "language")}
 )
 # The steps before the tables, each of which reads those before it.
-WORKINGS = ("shown_periods", "shown_values", "shown_series", "told")
+WORKINGS = ("shown_periods", "shown_values", "shown_series", "shown_pairs", "told")
 # Of those, what the statements of the next edition ask of the published one.
 PUBLISHED = {"shown_values": "dimension, value, counted_until, last_week", "shown_series": "grain, category"}
 

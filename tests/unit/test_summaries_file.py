@@ -76,7 +76,9 @@ def test_a_statement_for_readers_reads_nothing_but_what_readers_are_told(table: 
     named = {query.alias for query in statement.ctes}
     read = {found.name for found in statement.find_all(exp.Table)} - named - {""}
 
-    assert read == {"told_editions" if summary.audience == "readers" else "evaluations"}
+    assert read in (
+        [{"told_editions"}, {"shown_pairs_editions"}] if summary.audience == "readers" else [{"evaluations"}]
+    )
 
 
 def test_what_is_decided_is_for_no_reader():

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.sql.reference import operators, readers, shown, trends
+from tests.sql.reference import operators, pairs, readers, shown, trends
 from tests.sql.reference.conversations import Row, Telling, conversation
 
 # Each usage of a dimension, by the column that holds its values.
@@ -22,6 +22,7 @@ SHOWN: dict[str, Callable[[list[Row], Telling], list[Row]]] = {
     "shown_values": shown.shown_values,
     "shown_periods": shown.shown_periods,
     "shown_series": trends.shown_series,
+    "shown_pairs": pairs.shown_pairs,
 }
 READERS: dict[str, Callable[[list[Row], Telling], list[Row]]] = {
     **{table: partial(readers.by_value, dimension=dimension) for table, dimension in _USAGES.items()},
@@ -33,6 +34,11 @@ READERS: dict[str, Callable[[list[Row], Telling], list[Row]]] = {
     "category_trends": trends.category_trends,
     "concentration": readers.concentration,
     "usage_by_user": readers.usage_by_user,
+}
+# For readers too, from the rows of shown_pairs.
+PAIRS: dict[str, Callable[[list[Row]], list[Row]]] = {
+    "category_by_group": pairs.category_by_group,
+    "hour_by_weekday": pairs.hour_by_weekday,
 }
 OPERATORS: dict[str, Callable[[list[Row]], list[Row]]] = {
     "model_cost": operators.model_cost,
@@ -52,4 +58,5 @@ def summaries(items: Iterable[Mapping[str, Any]], telling: Telling) -> dict[str,
     zone = ZoneInfo(telling.timezone)
     conversations = [conversation(item, zone) for item in items]
     told = {table: summarise(conversations, telling) for table, summarise in (SHOWN | READERS).items()}
+    told |= {table: summarise(told["shown_pairs"]) for table, summarise in PAIRS.items()}
     return told | {table: summarise(conversations) for table, summarise in OPERATORS.items()}
