@@ -21,6 +21,7 @@ EDITION = {
     "totals": {"conversations": 12, "evaluated": 10, "quarantined": 2, "pending": 0},
     "cost_micro_usd": 34_500,
     "report": "reports/edition=01604474914028-a1b2c3d4-0a1b2c3d/report.html",
+    "summary": {"en": "Chat Census: 12 conversations.\n", "ja": "Chat Census: 会話12件。\n"},
 }
 
 
@@ -115,18 +116,18 @@ def test_a_subject_is_what_sns_takes(inbox):
     assert "分類" in message["Message"]
 
 
-def test_a_published_edition_is_told_with_its_totals_and_its_report(inbox):
+def test_a_published_edition_is_told_by_its_summary_in_both_languages(inbox):
     alert_of_edition(context("publish", publish=EDITION))
 
     [message] = inbox.read()
     assert message["Subject"] == "chat_census: an edition is published"
     assert message["Message"].splitlines() == [
-        "Edition 01604474914028-a1b2c3d4-0a1b2c3d is published.",
+        "Chat Census: 12 conversations.",
+        "",
+        "Chat Census: 会話12件。",
+        "",
+        "Edition 01604474914028-a1b2c3d4-0a1b2c3d of export 01604474914028-a1b2c3d4 is published.",
         "Run: manual__1",
-        "Export: 01604474914028-a1b2c3d4 of 2026-11-22T12:00:00+00:00",
-        "Totals: conversations 12, evaluated 10, quarantined 2, pending 0",
-        "Cost of judging all of them: 0.0345 USD",
-        "Report: s3://chatcensus-results/reports/edition=01604474914028-a1b2c3d4-0a1b2c3d/report.html",
         "Log: http://127.0.0.1:8080/dags/chat_census/runs/manual__1/tasks/publish",
     ]
 

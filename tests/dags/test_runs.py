@@ -1,5 +1,6 @@
 """The real DAG in a real Airflow against the local AWS: what a run judges, costs, publishes, and never does twice."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from chatcensus.aws.ledger import Ledger
+from chatcensus.publication import SHOWN
 from demo.__main__ import NO_QUOTA
 from demo.airflow_home import VARIABLES, airflow_environment
 from demo.generator import generate
@@ -14,6 +16,7 @@ from demo.load import Conversation, load_conversations
 from demo.outcome import Outcome, read_outcome
 from demo.progress import LocalAirflow, Step, local_airflow
 from tests.conftest import LocalAwsForTests
+from tests.report_file import report_inside
 
 pytestmark = pytest.mark.airflow
 
@@ -45,6 +48,17 @@ class Census:
         """What the run counted, whether it published or not."""
         control = VARIABLES["chatcensus_control_table"]
         return Ledger(self.aws.client("dynamodb"), control, f"chat_census/{run_id}").run()["tally"]
+
+    def published(self) -> dict[str, str]:
+        """The files of the report that is published, by name."""
+        s3, bucket = self.aws.client("s3"), VARIABLES["chatcensus_result_bucket"]
+        current = json.loads(s3.get_object(Bucket=bucket, Key="current.json")["Body"].read())
+        folder = current["report"].removesuffix("report.html")
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=folder, Delimiter="/")["Contents"]
+        return {
+            entry["Key"].removeprefix(folder): s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read().decode()
+            for entry in found
+        }
 
     def cost(self) -> tuple[int, int, int]:
         """Model calls, writes to the conversation table, exports so far."""
@@ -138,6 +152,22 @@ def test_a_run_without_budget_ends_well_and_leaves_everything_pending(census: Ce
     assert not any("evaluation" in item for item in census.items().values())
     [quality] = census.outcome("poor").tables["evaluation_quality"]
     assert (quality["outcome"], quality["conversations"]) == ("pending", 10)
+
+
+def test_what_is_published_is_one_report_as_a_page_as_values_and_in_short_in_both_languages(census: Census) -> None:
+    census.load(30)
+    assert census.run("report") == "success"
+
+    published = census.published()
+
+    assert set(published) == {"report.html", "report.json", "summary.md", "summary.ja.md"}
+    report = json.loads(published["report.json"])
+    assert report_inside(published["report.html"]) == report
+    assert set(report["tables"]) == SHOWN
+    assert report["answered_by"] == ["stand-in"]
+    assert published["summary.md"].startswith("Chat Census: 30 conversations, ")
+    assert published["summary.ja.md"].startswith("Chat Census: 会話30件、")
+    assert "/chatcensus/>" in published["summary.md"]
 
 
 def test_an_empty_table_ends_well_with_empty_summaries(census: Census) -> None:

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 PLUGINS, DAGS, INCLUDE = ROOT / "plugins", ROOT / "dags", ROOT / "include"
 LIBRARY = PLUGINS / "chatcensus"
 KNOWS_AIRFLOW = ("operators", "dashboard")
-HELPERS = {f"chatcensus.operators.{name}" for name in ("aws_client", "secret", "lineage")}  # of several operators
+# Of several operators.
+HELPERS = {f"chatcensus.operators.{name}" for name in ("aws_client", "secret", "lineage", "run_link")}
 
 SOURCES = sorted([*PLUGINS.rglob("*.py"), *DAGS.rglob("*.py")])
 COMMAND_LIST = LIBRARY / "__main__.py"

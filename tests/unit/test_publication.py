@@ -10,8 +10,10 @@ import pytest
 from chatcensus.custody import Counted, Custody, LayerCount
 from chatcensus.edition import Edition, month_of
 from chatcensus.errors import SnapshotIncomplete
-from chatcensus.publication import check_tables, report
-from tests.fakes import TAXONOMY
+from chatcensus.include import read_yaml
+from chatcensus.publication import SHOWN, check_tables, compact_json, report, rows_of
+from chatcensus.summaries import Summaries, Summary
+from tests.fakes import INCLUDE, TAXONOMY
 from tests.sql.generated_items import generated_editions
 from tests.sql.reference import summaries
 from tests.sql.reference.conversations import Telling, conversation
@@ -28,7 +30,7 @@ def _rows(column: str, *rows: tuple[Any, int], **more: Any) -> list[dict[str, An
 
 
 def _days(week: str, *rows: tuple[Any, int]) -> list[dict[str, Any]]:
-    return _rows("day", *rows, week=week)
+    return [{**row, "days": 1, "evaluated": row["conversations"]} for row in _rows("day", *rows, week=week)]
 
 
 def _weeks(month: str, *rows: tuple[Any, int]) -> list[dict[str, Any]]:
@@ -57,6 +59,16 @@ TABLES: dict[str, list[dict[str, Any]]] = {
         *_days("2026-10-26", (None, 2)),
         *_days("2026-11-02", ("2026-11-03", 2)),
     ],
+    "category_trends": [
+        {"grain": grain, "period": period, "category": "coding", "conversations": count}
+        for grain, period, count in (("month", "2026-09-01", 9), ("month", "2026-10-01", 4), ("week", "2026-10-01", 9))
+    ],
+    "category_by_group": [
+        {"month": "2026-10-01", "dimension": dimension, "category": "coding", "conversations": count}
+        for dimension in ("department", "language")
+        for count in (3, 1)
+    ],
+    "hour_by_weekday": [{"conversations": 5}],
     "model_cost": [
         {"conversations": 4, "cost_micro_usd": 400, "answered_by": "b"},
         {"conversations": 3, "cost_micro_usd": None, "answered_by": "a"},
@@ -98,12 +110,28 @@ def test_a_table_with_what_is_pooled_must_hold_every_evaluated_conversation(tabl
         _check(TABLES | {table: rows})
 
 
-@pytest.mark.parametrize("table", sorted(set(TABLES) - {"evaluation_changes"}))
+@pytest.mark.parametrize("table", sorted(set(TABLES) - {"evaluation_changes", "category_trends"}))
 def test_no_table_holds_more_than_the_snapshot(table: str):
     rows = [{**TABLES[table][0], "conversations": 100}, *TABLES[table][1:]]
 
     with pytest.raises(SnapshotIncomplete, match=f"summary {table} has"):
         _check(TABLES | {table: rows})
+
+
+def test_groups_have_no_more_of_a_category_in_a_month_than_all_people_together():
+    cells = [{**row, "conversations": int(row["conversations"]) + 1} for row in TABLES["category_by_group"][:1]]
+
+    with pytest.raises(SnapshotIncomplete, match=r"category_by_group has 5 conv.*, category_trends .*2026-10-01 has 4"):
+        _check(TABLES | {"category_by_group": [*cells, *TABLES["category_by_group"][1:]]})
+    with pytest.raises(SnapshotIncomplete, match=r"category_by_group has 4 conversations, category_trends .* has 0"):
+        _check(TABLES | {"category_trends": TABLES["category_trends"][2:]})
+
+
+def test_hours_of_weekdays_have_no_more_than_the_days_that_are_told_alone():
+    days = [{**row, "days": 2} for row in TABLES["daily_usage"][:2]]
+
+    with pytest.raises(SnapshotIncomplete, match=r"hour_by_weekday has 5 conversations, daily_usage .* has 4"):
+        _check(TABLES | {"daily_usage": [*days, *TABLES["daily_usage"][2:]]})
 
 
 @pytest.mark.parametrize(
@@ -227,24 +255,35 @@ def test_a_row_that_was_written_and_is_not_read_is_missed():
         check_tables(TABLES, COUNTED, EDITION, written | {"failures": 2})
 
 
-def test_the_report_is_made_of_the_edition_its_chain_of_custody_and_its_tables():
-    layer = LayerCount("000000", "01-a", "t", 10, "/01-a/", rows={"conversation": 10}, newest={"conversation": 10})
-    custody = Custody(12, (layer,), (), COUNTED)
+SUMMARIES = read_yaml(INCLUDE / "sql/summaries.yaml", Summaries).summaries
+LAYER = LayerCount("000000", "01-a", "t", 10, "/01-a/", rows={"conversation": 10}, newest={"conversation": 10})
+CUSTODY = Custody(12, (LAYER,), (), COUNTED)
 
-    made = report(
+
+def _summary(table: str, **columns: str) -> Summary:
+    described = tuple({"name": name, "type": kind, "description": "."} for name, kind in columns.items())
+    return Summary.model_validate({"table": table, "description": ".", "audience": "readers", "columns": described})
+
+
+def _report(tables: Mapping[str, list[dict[str, Any]]], *summaries: Summary) -> dict[str, Any]:
+    return report(
         run_id="run-1",
         now=datetime(2026, 10, 1, 18, 5, 6, 789, tzinfo=UTC),
         edition=EDITION,
         timezone="Asia/Tokyo",
         min_users=5,
-        custody=custody,
-        tables=TABLES,
+        custody=CUSTODY,
+        tables=TABLES | tables,
+        summaries=summaries,
         taxonomy=TAXONOMY,
     )
 
-    assert made["tables"] == TABLES
+
+def test_the_report_is_made_of_the_edition_its_chain_of_custody_and_its_tables():
+    made = _report({}, _summary("failures", conversations="bigint"))
+
     assert made["labels"]["coding"] == {"en": "Coding", "ja": "コーディング"}
-    assert {name: value for name, value in made.items() if name not in ("tables", "labels")} == {
+    assert {name: value for name, value in made.items() if name != "labels"} == {
         "edition": "01-a-0001",
         "run_id": "run-1",
         "generated_at": "2026-10-01T18:05:06+00:00",
@@ -255,6 +294,39 @@ def test_the_report_is_made_of_the_edition_its_chain_of_custody_and_its_tables()
         "timezone": "Asia/Tokyo",
         "answered_by": ["a", "b"],
         "totals": {"conversations": 10, "evaluated": 7, "quarantined": 2, "pending": 1},
-        "custody": custody.as_dict(),
+        "custody": CUSTODY.as_dict(),
         "cost_micro_usd": 500,
+        "tables": {"failures": {"columns": ["conversations"], "rows": [[2]]}},
     }
+
+
+def test_a_table_of_the_report_has_its_columns_in_the_order_of_its_description_and_its_rows_by_it():
+    described = _summary("category_trends", period="date", category="string", is_more_than_noise="boolean")
+    row = {"is_more_than_noise": True, "category": "coding", "period": "2026-10-05"}
+
+    made = _report({"category_trends": [row, row | {"is_more_than_noise": None}]}, described)
+
+    assert made["tables"]["category_trends"] == {
+        "columns": ["period", "category", "is_more_than_noise"],
+        "rows": [["2026-10-05", "coding", True], ["2026-10-05", "coding", None]],
+    }
+    assert rows_of(made, "category_trends") == [row, row | {"is_more_than_noise": None}]
+
+
+def test_what_the_page_does_not_show_is_not_in_the_report():
+    made = _report({}, _summary("judging_cost", conversations="bigint"), _summary("told", person="string"))
+
+    assert made["tables"] == {}
+
+
+def test_every_table_of_the_report_is_described_and_for_people():
+    audiences = {summary.table: summary.audience for summary in SUMMARIES}
+
+    assert {audiences[table] for table in SHOWN} == {"readers", "operators"}
+    assert {table for table, audience in audiences.items() if audience == "readers"} <= SHOWN
+
+
+def test_json_is_written_without_spaces_and_only_with_words_that_json_has():
+    assert compact_json({"a": [True, None, "部署", 1.5]}) == '{"a":[true,null,"部署",1.5]}'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        compact_json({"share": float("nan")})

@@ -1,1 +1,1 @@
-"""What readers see: the report of a run."""
+"""What people see: the pages in Airflow, the report of a run in one file, and its summary."""

@@ -1,6 +1,4 @@
-"""How the report writes numbers: as they are in the tables, none of them recomputed."""
-
-from markupsafe import Markup
+"""How the summary writes numbers, as the page does: as they are in the tables, none of them recomputed."""
 
 NONE = "–"
 MINUS = "\N{MINUS SIGN}"
@@ -31,26 +29,8 @@ def points(change: float | None) -> str:
     return shown if float(shown) == 0 else f"{'+' if change > 0 else MINUS}{shown}"
 
 
-def score(mean: float | None) -> str:
-    """Return a mean inquiry score with two digits; none is a dash."""
-    return NONE if mean is None else f"{mean:.2f}"
-
-
-def usd(micro_usd: int | None) -> str:
-    """Return micro-USD as USD with all six digits, so that a column adds up by eye; none is a dash."""
-    return NONE if micro_usd is None else f"{micro_usd // 1_000_000:,}.{micro_usd % 1_000_000:06d}"
-
-
 def usd_rounded(micro_usd: int) -> str:
     """Return micro-USD as USD to the cent, below one dollar to a hundredth of a cent; half a digit goes up."""
     digits = 2 if micro_usd >= 1_000_000 else 4
     units = (micro_usd + 5 * 10 ** (5 - digits)) // 10 ** (6 - digits)
     return f"{units // 10**digits:,}.{units % 10**digits:0{digits}d}"
-
-
-def bar(part: float, most: float) -> Markup:
-    """Return a bar as wide as *part* is of *most*: by an attribute, since the policy allows no inline style."""
-    width = 100 * part / most if most else 0
-    return Markup(
-        '<svg class="bar" width="100%" height="10" aria-hidden="true"><rect width="{:.2f}%" height="10" rx="2"/></svg>'
-    ).format(width)

@@ -1,7 +1,7 @@
 """
 Alerts: a failed task and a published edition are told by SNS or Slack, if an Airflow Variable says where.
 
-They hold names, counts and a link. An exception is told by its class alone, since its text may quote something.
+They hold names, counts and links. An exception is told by its class alone, since its text may quote something.
 """
 
 import logging
@@ -38,21 +38,16 @@ def alert_of_failure(context: Context) -> None:
 
 
 def alert_of_edition(context: Context) -> None:
-    """Tell that an edition is published; as `on_success_callback` of `publish`."""
+    """Tell that an edition is published, by its summary in every language; as `on_success_callback` of `publish`."""
     try:
         ti: Any = context["ti"]
         published = ti.xcom_pull(task_ids=ti.task_id)
         if not published or not published["is_published"]:
             return
-        bucket = getattr(context["task"], "result_bucket", "")
-        totals = ", ".join(f"{name} {count}" for name, count in published["totals"].items())
         lines = [
-            f"Edition {published['edition']} is published.",
+            *published["summary"].values(),
+            f"Edition {published['edition']} of export {published['export_id']} is published.",
             f"Run: {ti.run_id}",
-            f"Export: {published['export_id']} of {published['export_time']}",
-            f"Totals: {totals}",
-            f"Cost of judging all of them: {_usd(published['cost_micro_usd'])}",
-            f"Report: s3://{bucket}/{published['report']}",
             f"Log: {ti.log_url}",
         ]
         _send(f"{ti.dag_id}: an edition is published", "\n".join(lines))

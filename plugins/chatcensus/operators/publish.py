@@ -1,6 +1,5 @@
 """publish: check the numbers of an edition, then let readers see all of it at once."""
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.configuration import conf
 
 from chatcensus.aws.athena import Athena
 from chatcensus.aws.custody import count_rows, read_custody
@@ -15,13 +15,15 @@ from chatcensus.aws.downloads import write_downloads
 from chatcensus.aws.editions import AT_ONCE, Editions
 from chatcensus.aws.ledger import Ledger
 from chatcensus.custody import Custody
-from chatcensus.dashboard.report import SHOWN, render_report
+from chatcensus.dashboard.page import LANGUAGES, report_html
+from chatcensus.dashboard.summary import summary_markdown
 from chatcensus.edition import Edition
 from chatcensus.errors import SnapshotIncomplete
 from chatcensus.include import read_yaml
 from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
 from chatcensus.operators.lineage import publish_lineage, tell_published
-from chatcensus.publication import Tables, check_tables, report
+from chatcensus.operators.run_link import RunLink
+from chatcensus.publication import Tables, check_tables, compact_json, report
 from chatcensus.snapshot import Snapshot
 from chatcensus.summaries import Summaries, Summary
 from chatcensus.taxonomy import Taxonomy
@@ -52,6 +54,7 @@ class PublishSummariesOperator(BaseOperator):
     )  # fmt: skip
     template_fields_renderers = {"edition": "json", "written": "json"}  # noqa: RUF012 - as Airflow declares it
     ui_color = "#cfe8d5"
+    operator_extra_links = (RunLink(),)
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class PublishSummariesOperator(BaseOperator):
         self.summaries, self.taxonomy, self.aws_conn_id = summaries, taxonomy, aws_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return what was published: the edition, the totals, the cost, and where the report lies."""
+        """Return what was published: the edition, the totals, the cost, where the report lies, and its summary."""
         with airflow_errors():
             edition, ledger = Edition.from_dict(self.edition), run_ledger(context, self.control_table, self.aws_conn_id)
             try:
@@ -126,7 +129,8 @@ class PublishSummariesOperator(BaseOperator):
             timezone=self.timezone,
             min_users=int(self.min_users),
             custody=custody,
-            tables={name: tables[name] for name in SHOWN},
+            tables=tables,
+            summaries=self._summaries(),
             taxonomy=read_yaml(self.taxonomy, Taxonomy),
         )
 
@@ -137,8 +141,7 @@ class PublishSummariesOperator(BaseOperator):
         if not shown or shown.edition != edition.id:
             if shown and shown.time > edition.time:
                 return self._overtaken(edition, "a newer snapshot is published and stays")
-            self._put(f"{folder}/report.json", json.dumps(content, ensure_ascii=False, indent=1), "application/json")
-            self._put(f"{folder}/report.html", render_report(content), "text/html; charset=utf-8")
+            self._put_report(folder, content)
             s3 = aws_client("s3", self.aws_conn_id)
             write_downloads(s3, self.result_bucket, folder, self._summaries(), tables, self._prefixes())
             bases: set[str | None] = {written["base"] for written in self.written}
@@ -149,7 +152,22 @@ class PublishSummariesOperator(BaseOperator):
         current |= {"report": f"{folder}/report.html", "tables": self._prefixes()}
         editions.put_current(current)
         self.log.info("published edition %s: %s", edition.id, content["totals"])
-        return {"is_published": True, **current}
+        return {"is_published": True, **current, "summary": self._told(folder, content)}
+
+    def _put_report(self, folder: str, content: dict[str, Any]) -> None:
+        self._put(f"{folder}/report.json", compact_json(content), "application/json")
+        self._put(f"{folder}/report.html", report_html(content), "text/html; charset=utf-8")
+        for language, text in self._told(folder, content).items():
+            name = "summary.md" if language == LANGUAGES[0] else f"summary.{language}.md"
+            self._put(f"{folder}/{name}", text, "text/markdown; charset=utf-8")
+
+    def _told(self, folder: str, content: dict[str, Any]) -> dict[str, str]:
+        """Return the summary by language, with where to read on."""
+        place = f"s3://{self.result_bucket}/{folder}"
+        airflow = conf.get("api", "base_url", fallback="")
+        page = {"page": f"{airflow.rstrip('/')}/chatcensus/"} if airflow else {}
+        places = {**page, "report": f"{place}/report.html", "tables": f"{place}/tables/readers/"}
+        return {language: summary_markdown(content, language, places) for language in LANGUAGES}
 
     def _overtaken(self, edition: Edition, why: str) -> dict[str, Any]:
         self.log.warning("edition %s is not shown: %s", edition.id, why)
