@@ -53,27 +53,31 @@ placed as (
         and held.day < date {{ edition.open_week | sql_string }}
 ),
 
-pending as (
-    -- What is judged later may move its week, and with it others, to any month between these two.
-    select distinct
+spans as (
+    -- What is judged later may move its week, and with it others, to any month between the two.
+    select
         real_month as first_month,
-        coalesce(month, date '9999-12-31') as last_month
+        coalesce(month, date '9999-12-31') as last_month,
+        bool_or(outcome = 'pending') as has_pending
     from placed
-    where outcome = 'pending'
+    group by real_month, month
+),
+
+pending as (
+    select
+        last_month as month,
+        min(if(has_pending, first_month)) over (order by last_month desc) as pending_from
+    from spans
 ),
 
 months as (
-    select placed.month
-    from placed
-    left join pending
-        on
-            placed.month >= pending.first_month
-            and placed.month <= pending.last_month
+    select month
+    from pending
     where
-        placed.month >= date_add('month', -13, date {{ edition.open_month | sql_string }})
-        and placed.month < date {{ edition.open_month | sql_string }}
-    group by placed.month
-    having count(pending.first_month) = 0
+        month >= date_add('month', -13, date {{ edition.open_month | sql_string }})
+        and month < date {{ edition.open_month | sql_string }}
+    group by month
+    having coalesce(min(pending_from) > month, true)
 ),
 
 pairs as (
@@ -85,8 +89,7 @@ pairs as (
         placed.week,
         pair.dimension,
         pair.value,
-        pair.paired,
-        if(pair.dimension = 'weekday', 'hour', 'category') as paired_dimension
+        pair.paired
     from placed
     inner join months on placed.month = months.month
     cross join
@@ -112,87 +115,81 @@ pairs as (
         and pair.value is not null
 ),
 
+cells as (
+    -- Several cells are of enough users together if one of them is, or else if the few users of all are enough: nobody
+    -- of a large cell is looked at again. Users are counted and listed with one filter: one set of them does.
+    select
+        month,
+        dimension,
+        value,
+        paired,
+        count(*) as conversations,
+        count(distinct user_pseudonym) filter (where user_pseudonym is not null) as users,
+        sum(inquiry_score) as scores,
+        max(week) as last_week,
+        max(coalesce(evaluated_at, '9999-12-31')) as judged_until,
+        if(
+            count(distinct user_pseudonym) filter (where user_pseudonym is not null) < {{ min_users }},
+            array_agg(distinct user_pseudonym) filter (where user_pseudonym is not null)
+        ) as few_users
+    from pairs
+    group by month, dimension, value, paired
+),
+
 named as (
     select
-        pairs.*,
-        pairs.dimension = 'weekday'
-        or coalesce(
-            pairs.evaluated_at <= value_told.counted_until
-            and pairs.week <= value_told.last_week
-            and pairs.value <> '(few)',
-            false
-        ) as is_value_told,
-        coalesce(pairs.evaluated_at <= paired_told.counted_until and pairs.week <= paired_told.last_week, false)
-        and (pairs.dimension = 'weekday' or series.category is not null) as is_paired_told
-    from pairs
+        cells.*,
+        cells.dimension = 'weekday'
+        or bool_and(
+            coalesce(
+                cells.judged_until <= value_told.counted_until
+                and cells.last_week <= value_told.last_week
+                and cells.value <> '(few)',
+                false
+            )
+        ) over of_value as is_value_named,
+        bool_and(
+            coalesce(
+                cells.judged_until <= paired_told.counted_until
+                and cells.last_week <= paired_told.last_week
+                and (cells.dimension = 'weekday' or series.category is not null),
+                false
+            )
+        ) over of_column as is_paired_named,
+        max(cells.users) over of_value >= {{ min_users }}
+        or cardinality(array_distinct(flatten(array_agg(cells.few_users) over of_value))) >= {{ min_users }}
+            as is_large,
+        if(cells.users >= {{ min_users }}, cells.conversations, 0) as tellable
+    from cells
     left join shown_values_editions as value_told
         on
             value_told.edition = {{ edition.id | sql_string }}
-            and pairs.dimension = value_told.dimension
-            and pairs.value = value_told.value
+            and cells.dimension = value_told.dimension
+            and cells.value = value_told.value
     left join shown_values_editions as paired_told
         on
             paired_told.edition = {{ edition.id | sql_string }}
-            and pairs.paired_dimension = paired_told.dimension
-            and pairs.paired = paired_told.value
+            and paired_told.dimension = if(cells.dimension = 'weekday', 'hour', 'category')
+            and cells.paired = paired_told.value
     left join shown_series_editions as series
         on
             series.edition = {{ edition.id | sql_string }}
             and series.grain = 'month'
-            and pairs.paired = series.category
-),
-
-by_user as (
-    select
-        month,
-        dimension,
-        value,
-        paired,
-        user_pseudonym,
-        count(*) as conversations,
-        sum(inquiry_score) as scores,
-        bool_and(is_value_told) as is_value_told,
-        bool_and(is_paired_told) as is_paired_told,
-        row_number() over (
-            partition by month, dimension, value, user_pseudonym
-            order by paired asc
-        ) as nth_of_user
-    from named
-    group by month, dimension, value, paired, user_pseudonym
-),
-
-sized as (
-    select
-        *,
-        count(user_pseudonym) over (partition by month, dimension, value, paired) as users,
-        count(if(nth_of_user = 1, user_pseudonym)) over (partition by month, dimension, value) as value_users
-    from by_user
-),
-
-cells as (
-    -- Values of few people are one row, which is never told.
-    select
-        month,
-        dimension,
-        value,
-        paired,
-        value_users >= {{ min_users }} as is_large,
-        if(value_users >= {{ min_users }}, value, '') as row_name,
-        users,
-        if(users >= {{ min_users }}, sum(conversations), 0) as tellable,
-        bool_and(is_value_told) as is_value_told,
-        bool_and(is_paired_told) as is_paired_told
-    from sized
-    group by month, dimension, value, paired, value_users, users
+            and cells.paired = series.category
+    window
+        of_value as (partition by cells.month, cells.dimension, cells.value),
+        of_column as (partition by cells.month, cells.dimension, cells.paired)
 ),
 
 costed as (
+    -- Values of few people are one row, which is never told.
     select
         *,
-        sum(tellable) over (partition by month, dimension, is_large, row_name) as row_cost,
+        if(is_large, value, '') as row_name,
+        sum(tellable) over (partition by month, dimension, is_large, if(is_large, value, '')) as row_cost,
         sum(tellable) over (partition by month, dimension, paired) as column_cost,
         bool_or(users < {{ min_users }}) over (partition by month, dimension, paired) as is_column_small
-    from cells
+    from named
 ),
 
 numbered as (
@@ -209,149 +206,111 @@ numbered as (
     from costed
 ),
 
-filled as (
-    -- Blocks: two rows and two columns whose four cells are not empty. The thirty cheapest rows are enough to look at.
-    select distinct
-        month,
-        dimension,
-        nth_row,
-        nth_column,
-        row_cost,
-        column_cost
+beside as (
+    -- The rows that have something in the column of a cell, its own too. The thirty cheapest are enough to look at.
+    select
+        *,
+        if(
+            nth_row <= 30,
+            array_distinct(
+                array_agg(if(nth_row <= 30, row(nth_row, row_cost))) over (partition by month, dimension, nth_column)
+            ),
+            array[row(nth_row, row_cost)]
+        ) as rows_beside
     from numbered
-    where nth_row <= 30
 ),
 
-neighbours as (
+corners as (
+    -- Blocks: two rows and two columns whose four cells are not empty. A cell is here once for each row that has
+    -- something in its column; of two rows, the two columns that cost least make the cheapest block. Windows, not joins
+    -- of cells with cells: what two CTEs read is computed twice, here from all conversations.
     select
-        one.month,
-        one.dimension,
-        one.nth_row as row_1,
-        other.nth_row as row_2,
-        one.nth_column,
-        one.row_cost + other.row_cost as rows_cost,
-        one.column_cost
-    from filled as one
-    inner join filled as other
-        on
-            one.month = other.month
-            and one.dimension = other.dimension
-            and one.nth_column = other.nth_column
-            and one.nth_row < other.nth_row
+        beside.*,
+        other.nth_row as other_row,
+        beside.row_cost + other.row_cost + beside.column_cost + min(beside.column_cost) over of_rows as block_cost,
+        first_value(beside.nth_column) over of_rows as other_column,
+        beside.nth_row < other.nth_row and dense_rank() over of_rows = 2 as is_block,
+        beside.nth_row < other.nth_row
+        and dense_rank() over (
+            partition by beside.month, beside.dimension, beside.nth_row, other.nth_row
+            order by beside.nth_column asc
+        ) = 2 as is_second
+    from beside
+    cross join unnest(beside.rows_beside) as other (nth_row, row_cost)
+    window
+        of_rows as (
+            partition by beside.month, beside.dimension, beside.nth_row, other.nth_row
+            order by beside.column_cost asc, beside.nth_column asc
+        )
 ),
 
 blocks as (
     select
-        one.month,
-        one.dimension,
-        one.row_1,
-        one.row_2,
-        one.nth_column as column_1,
-        other.nth_column as column_2,
-        min(other.nth_column) over (partition by one.month, one.dimension) as until_block,
-        row_number() over (
-            partition by one.month, one.dimension
-            order by
-                one.rows_cost + one.column_cost + other.column_cost asc,
-                one.row_1 asc,
-                one.row_2 asc,
-                one.nth_column asc,
-                other.nth_column asc
-        ) as nth
-    from neighbours as one
-    inner join neighbours as other
-        on
-            one.month = other.month
-            and one.dimension = other.dimension
-            and one.row_1 = other.row_1
-            and one.row_2 = other.row_2
-            and one.nth_column < other.nth_column
+        *,
+        first_value(if(is_block, nth_row)) over cheapest as row_1,
+        first_value(if(is_block, other_row)) over cheapest as row_2,
+        first_value(if(is_block, nth_column)) over cheapest as column_1,
+        first_value(if(is_block, other_column)) over cheapest as column_2,
+        min(if(is_second, nth_column)) over (partition by month, dimension) as until_block
+    from corners
+    window
+        cheapest as (
+            partition by month, dimension
+            order by if(is_block, block_cost) asc nulls last, nth_row asc, other_row asc
+        )
 ),
 
 outside_block as (
     select
-        numbered.*,
-        blocks.until_block,
-        coalesce(
-            numbered.users >= {{ min_users }}
-            and numbered.nth_row not in (blocks.row_1, blocks.row_2)
-            and numbered.nth_column not in (blocks.column_1, blocks.column_2),
-            false
-        ) as is_outside,
-        bool_and(numbered.is_value_told) over (partition by numbered.month, numbered.dimension, numbered.value)
-            as is_value_named,
-        bool_and(numbered.is_paired_told) over (partition by numbered.month, numbered.dimension, numbered.paired)
-            as is_paired_named
-    from numbered
-    left join blocks
-        on
-            numbered.month = blocks.month
-            and numbered.dimension = blocks.dimension
-            and blocks.nth = 1
-),
-
-of_users as (
-    select
-        outside_block.*,
-        by_user.user_pseudonym,
-        by_user.conversations,
-        by_user.scores,
-        min(outside_block.nth_column)
-            over (partition by by_user.month, by_user.dimension, by_user.value, by_user.user_pseudonym)
-            as first_of_user
-    from by_user
-    inner join outside_block
-        on
-            by_user.month = outside_block.month
-            and by_user.dimension = outside_block.dimension
-            and by_user.value = outside_block.value
-            and by_user.paired = outside_block.paired
-),
-
-silent_in_rows as (
-    -- What is silent in a row is of min_users users together, and so is what is silent in a column.
-    select
         *,
-        min(if(not is_outside, nth_column))
-            over (partition by month, dimension, value, user_pseudonym)
-            as first_silent,
-        count(if(nth_column = first_of_user, user_pseudonym))
-            over (partition by month, dimension, value order by nth_column asc)
-            as users_so_far
-    from of_users
+        coalesce(
+            users >= {{ min_users }} and nth_row not in (row_1, row_2) and nth_column not in (column_1, column_2), false
+        ) as is_outside
+    from blocks
+    where other_row = nth_row
 ),
 
 rows_kept as (
+    -- What is silent in a row is of min_users users together, and so is what is silent in a column.
     select
         *,
         is_outside
-        and count(if(nth_column = first_silent, user_pseudonym)) over (partition by month, dimension, value)
-        >= {{ min_users }} as is_in_row,
-        min(if(users_so_far >= {{ min_users }}, nth_column)) over (partition by month, dimension, value) as until_enough
-    from silent_in_rows
-),
-
-silent_in_columns as (
-    select
-        *,
-        min(if(not is_in_row, value))
-            over (partition by month, dimension, paired, user_pseudonym)
-            as first_silent_value,
-        -- In whole columns everybody's hours would be told, and with their total what lies outside of the months.
-        dimension <> 'weekday'
-        and not is_column_small
-        and nth_column > until_block
-        and nth_column > max(until_enough) over (partition by month, dimension) as is_whole
-    from rows_kept
+        and (
+            max(if(is_outside, 0, users)) over of_value >= {{ min_users }}
+            or cardinality(array_distinct(flatten(array_agg(if(not is_outside, few_users)) over of_value)))
+            >= {{ min_users }}
+        ) as is_in_row,
+        max(users) over until_column >= {{ min_users }}
+        or cardinality(array_distinct(flatten(array_agg(few_users) over until_column))) >= {{ min_users }} as is_enough
+    from outside_block
+    window
+        of_value as (partition by month, dimension, value),
+        until_column as (partition by month, dimension, value order by nth_column asc)
 ),
 
 columns_kept as (
     select
         *,
         is_in_row
-        and count(if(value = first_silent_value, user_pseudonym)) over (partition by month, dimension, paired)
-        >= {{ min_users }} as is_around
-    from silent_in_columns
+        and (
+            max(if(is_in_row, 0, users)) over of_column >= {{ min_users }}
+            or cardinality(array_distinct(flatten(array_agg(if(not is_in_row, few_users)) over of_column)))
+            >= {{ min_users }}
+        ) as is_around,
+        min(if(is_enough, nth_column)) over (partition by month, dimension, value) as until_enough
+    from rows_kept
+    window of_column as (partition by month, dimension, paired)
+),
+
+ways as (
+    select
+        *,
+        -- In whole columns everybody's hours would be told, and with their total what lies outside of the months.
+        dimension <> 'weekday'
+        and not is_column_small
+        and nth_column > until_block
+        and nth_column > max(until_enough) over (partition by month, dimension) as is_whole
+    from columns_kept
 ),
 
 weighed as (
@@ -359,7 +318,7 @@ weighed as (
         *,
         sum(if(is_whole, conversations, 0)) over (partition by month, dimension) as in_whole_columns,
         sum(if(is_around, conversations, 0)) over (partition by month, dimension) as around_block
-    from columns_kept
+    from ways
 ),
 
 shown as (
@@ -368,15 +327,14 @@ shown as (
         dimension,
         value,
         paired,
-        sum(conversations) as conversations,
-        count(user_pseudonym) as users,
-        cast(sum(scores) as double) / cast(sum(conversations) as double) as mean_inquiry_score
+        conversations,
+        users,
+        cast(scores as double) / cast(conversations as double) as mean_inquiry_score
     from weighed
     where
         is_value_named
         and is_paired_named
         and ({{ min_users }} = 0 or if(in_whole_columns >= around_block, is_whole, is_around))
-    group by month, dimension, value, paired
 )
 
 select *
