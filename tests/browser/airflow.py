@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from chatcensus.aws.ledger import Ledger
 from chatcensus.publication import compact_json
@@ -32,14 +33,16 @@ class Airflow:
     """
     The server at *url*, whose artefacts and ledger lie in *aws*.
 
-    `.cookies` log a browser in as somebody who may only read; `.publish(report)` shows a report; `.start_run(id)` and
-    `.end_run(id, state)` are what a scheduler would do; `.ledger(run_id)` is where the tasks of a run write.
+    `.cookies` log a browser in as somebody who may only read; `.publish(report)` shows a report, `.withdraw()` none;
+    `.views` are where Airflow's own pages lead; `.start_run(id)` and `.end_run(id, state)` are what a scheduler would
+    do; `.ledger(run_id)` is where the tasks of a run write.
     """
 
     def __init__(self, url: str, home: Path, aws: LocalAwsForTests) -> None:
         self.url, self.home, self.aws, self.host = url, home, aws, url.removeprefix("http://")
         self.page = f"{url}/chatcensus/"
         self._api = AirflowApi(url, PASSWORDS["admin"])
+        self._published: Mapping[str, Any] | None = None
 
     @property
     def is_up(self) -> bool:
@@ -59,18 +62,36 @@ class Airflow:
         """What the reader's browser holds after the log-in."""
         return [{"name": "_token", "value": self.token, "url": self.url}]
 
+    @cached_property
+    def views(self) -> dict[str, str]:
+        """The addresses of our views as Airflow has them, by where it shows them: `nav`, `dag`, `dag_run`."""
+        plugins = self._api.get("/api/v2/plugins")["plugins"]
+        views = [view for plugin in plugins if plugin["name"] == "chatcensus" for view in plugin["external_views"]]
+        return {view["destination"]: view["href"] for view in views}
+
+    def withdraw(self) -> None:
+        """Publish nothing, and return when the dashboard shows nothing."""
+        if self._published is not None:
+            self.aws.client("s3").delete_object(Bucket=VARIABLES["chatcensus_result_bucket"], Key="current.json")
+            _wait(lambda: self._shown() is None, lambda: "what was published is still shown")
+            self._published = None
+
     def publish(self, report: Mapping[str, Any]) -> None:
         """Put what `publish` puts of *report*, the pointer last, and return when the dashboard shows it (2 s)."""
+        if report == self._published:
+            return
         folder = f"reports/edition={report['edition']}"
         self._put(f"{folder}/report.json", compact_json(report))
         kept = ("edition", "run_id", "export_id", "export_time", "totals", "cost_micro_usd")
         current = {name: report[name] for name in kept} | {"report": f"{folder}/report.html", "tables": {}}
         self._put("current.json", json.dumps(current))
         _wait(lambda: self._shown() == report["totals"], lambda: f"{report['edition']} is not shown")
+        self._published = report
 
     def start_run(self, run_id: str, began: datetime | None = None) -> None:
-        """Let Airflow know a run, and that it runs, as its scheduler would."""
-        self._api.post(f"/api/v2/dags/{DAG_ID}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
+        """Let Airflow know a run, and that it runs, as its scheduler would; one that it knows goes on."""
+        if self._api.get(f"/api/v2/dags/{DAG_ID}/dagRuns/{quote(run_id)}") is None:
+            self._api.post(f"/api/v2/dags/{DAG_ID}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
         self._set(run_id, state="running", start_date=began or datetime.now(UTC))
 
     def end_run(self, run_id: str, state: str, ended: datetime | None = None) -> None:
@@ -153,4 +174,4 @@ def _wait(is_so: Callable[[], bool], problem: Callable[[], str], is_over: Callab
     while not is_so():
         if is_over() or time.monotonic() > deadline:
             raise RuntimeError(problem())
-        time.sleep(0.1)
+        time.sleep(0.2)

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from chatcensus.dashboard import page as dashboard_page
 from chatcensus.dashboard.headers import HEADERS
-from tests.browser.chromium import Watched
+from tests.browser.chromium import DESKTOP, Watched
 
 STATIC = Path(dashboard_page.__file__).parent / "static"
 _NAMES = dashboard_page.SCRIPTS["report"]
@@ -86,6 +86,19 @@ def served() -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def clear(watched: Watched) -> None:
+    """Put the page back to what it was when it was opened: without a chart, light, wide, the mouse at its edge."""
+    watched.page.mouse.move(0, 890)
+    watched.page.emulate_media(color_scheme="light")
+    watched.page.set_viewport_size(DESKTOP)
+    watched.page.evaluate("""() => {
+      window.handles?.forEach((each) => each.dispose());
+      delete window.handles;
+      delete document.documentElement.dataset.theme;
+      document.body.replaceChildren();
+    }""")
 
 
 def draw(watched: Watched, kind: str, spec: dict[str, Any] | None = None, place: str = "place") -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Playwright, Request, expect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 PATIENCE_MS = 60_000  # a busy machine draws slowly, and no test waits this long for something that happens
 MISSING = "there is no Chromium: apt-get install chromium fonts-noto-cjk, or set CHROMIUM to the path of one"
 expect.set_options(timeout=PATIENCE_MS)
@@ -69,7 +70,9 @@ class Watched:
         self.wait_until_drawn(drawn + 1)
 
     def speak(self, language: str) -> None:
-        """Let the page speak *language*, by its switch."""
+        """Let the page speak *language*, by its switch where it does not yet."""
+        if self.page.locator("html").get_attribute("lang") == language:
+            return
         self.page.locator(f"#language-{language}").click()
         expect(self.page.locator("html")).to_have_attribute("lang", language)
 
@@ -102,3 +105,14 @@ class Watched:
     def _note(self, fault: str) -> None:
         if not (self._expected and self._expected.search(fault)):
             self.faults.append(fault)
+
+
+def opened_in(
+    chromium: Browser, hosts: Sequence[str] = (), expected: str | None = None, *, theme: str = "light", **options: Any
+) -> Watched:
+    """Return a blank page in a new profile of *chromium*, which ends when the context of the page is closed."""
+    cookies = options.pop("cookies", [])
+    usual = {"viewport": DESKTOP, "locale": "en-US", "reduced_motion": "reduce", "timezone_id": "UTC"}
+    context = chromium.new_context(**{**usual, "color_scheme": theme, **options})
+    context.add_cookies(cookies)
+    return Watched(context.new_page(), hosts, expected)

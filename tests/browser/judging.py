@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.browser.conversations import Told
-from tests.browser.tables import cost_micro_usd
+from tests.browser.counting import cost_micro_usd
 
 PROMPT = "3f9a1c07be52"
 

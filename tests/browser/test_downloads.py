@@ -2,37 +2,18 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import pytest
 import yaml
 
 from chatcensus.csv_file import csv_bytes
-from tests.browser.chart_page import HOSTILE, draw, served
+from tests.browser.chart_page import HOSTILE, draw
 from tests.browser.chromium import Watched
 
 SUMMARIES = Path(__file__).parents[2] / "include/sql/summaries.yaml"
 
 
-@pytest.fixture(scope="module")
-def host() -> Iterator[str]:
-    with served() as host:
-        yield host
-
-
-@pytest.fixture
-def open_page(new_page: Callable[..., Watched], host: str) -> Callable[..., Watched]:
-    def opened(**options: Any) -> Watched:
-        watched = new_page((host,), **options)
-        watched.page.goto(f"http://{host}/")
-        return watched
-
-    return opened
-
-
-def test_a_csv_of_the_page_has_the_bytes_of_the_one_in_the_bucket(open_page, tmp_path: Path):
+def test_a_csv_of_the_page_has_the_bytes_of_the_one_in_the_bucket(chart_page: Watched, tmp_path: Path):
     texts = [
         *HOSTILE,
         *"=+-@\t\r＝＋－＠",
@@ -57,11 +38,10 @@ def test_a_csv_of_the_page_has_the_bytes_of_the_one_in_the_bucket(open_page, tmp
         "٣",
     ]
     rows = [{"category": text, "share": 1.0, "users": 3, "is_new": True, "low": None} for text in texts]
-    watched = open_page()
 
-    with watched.page.expect_download() as started:
+    with chart_page.page.expect_download() as started:
         values = json.dumps([list(row.values()) for row in rows])
-        watched.page.evaluate(
+        chart_page.page.evaluate(
             "([columns, rows]) => downloads.csv('table', columns, JSON.parse(rows))", [list(rows[0]), values]
         )
     started.value.save_as(tmp_path / "table.csv")
@@ -70,7 +50,7 @@ def test_a_csv_of_the_page_has_the_bytes_of_the_one_in_the_bucket(open_page, tmp
     assert (tmp_path / "table.csv").read_bytes() == csv_bytes(list(rows[0]), rows)
 
 
-def test_doubles_are_written_as_in_the_bucket_to_the_last_digit(open_page):
+def test_doubles_are_written_as_in_the_bucket_to_the_last_digit(chart_page: Watched):
     drawn = random.Random(7)  # noqa: S311
     doubles = [
         0.0,
@@ -93,14 +73,14 @@ def test_doubles_are_written_as_in_the_bucket_to_the_last_digit(open_page):
         drawn.uniform(-9, 9) * 10 ** drawn.randrange(-12, 18) for _ in range(500)
     ]
 
-    text = open_page().page.evaluate(
+    text = chart_page.page.evaluate(
         "rows => downloads.csvText(['share'], JSON.parse(rows))", json.dumps([[double] for double in doubles])
     )
 
     assert text.encode() == csv_bytes(["share"], [{"share": double} for double in doubles])
 
 
-def test_a_column_is_a_double_in_the_browser_where_the_catalog_says_so(open_page):
+def test_a_column_is_a_double_in_the_browser_where_the_catalog_says_so(chart_page: Watched):
     tables = yaml.safe_load(SUMMARIES.read_text(encoding="utf-8"))["summaries"]
     columns = {
         column["name"]: column["type"]
@@ -109,28 +89,27 @@ def test_a_column_is_a_double_in_the_browser_where_the_catalog_says_so(open_page
         for column in table["columns"]
     }
 
-    text = open_page().page.evaluate("columns => downloads.csvText(columns, [columns.map(() => 1)])", list(columns))
+    text = chart_page.page.evaluate("columns => downloads.csvText(columns, [columns.map(() => 1)])", list(columns))
 
     assert text.splitlines()[1].split(",") == ["1.0" if kind == "double" else "1" for kind in columns.values()]
 
 
-def test_a_table_of_one_column_keeps_its_empty_cells(open_page):
-    text = open_page().page.evaluate("downloads.csvText(['department'], [['a'], [null], ['']])")
+def test_a_table_of_one_column_keeps_its_empty_cells(chart_page: Watched):
+    text = chart_page.page.evaluate("downloads.csvText(['department'], [['a'], [null], ['']])")
 
     assert text.encode() == csv_bytes(["department"], [{"department": value} for value in ("a", None, "")])
 
 
-def test_a_file_is_named_so_that_every_file_system_takes_it(open_page):
+def test_a_file_is_named_so_that_every_file_system_takes_it(chart_page: Watched):
     names = {
         "../../etc/passwd": "etc-passwd.png",
         "使い方 2026-10": "2026-10.png",
         "日本": "chat-census.png",
         "Café <b>": "Cafe-b.png",
     }
-    watched = open_page()
-    draw(watched, "bars")
+    draw(chart_page, "bars")
 
     for name, saved in names.items():
-        with watched.page.expect_download() as started:
-            watched.page.evaluate("name => downloads.png(name, handles.get('place'))", name)
+        with chart_page.page.expect_download() as started:
+            chart_page.page.evaluate("name => downloads.png(name, handles.get('place'))", name)
         assert started.value.suggested_filename == saved

@@ -1,7 +1,7 @@
 """What the report says of small numbers written by hand, what it leaves out, and what it never calls zero."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import Page
 
 from chatcensus.dashboard import page
-from chatcensus.dashboard.page import LANGUAGES, report_html
+from chatcensus.dashboard.page import LANGUAGES
 from tests.browser.chromium import Watched
-from tests.browser.small_report import FEW, REPORT, as_published, change, empty_report, period, small_report, usage
+from tests.browser.reader import Reader
+from tests.browser.small_report import FEW, REPORT, change, empty_report, period, small_report, usage
 
 Report = dict[str, Any]
 Draw = Callable[..., Page]
@@ -22,29 +23,23 @@ TEXTS: dict[str, dict[str, str]] = {
 ENGLISH = TEXTS["en"]
 
 
-@pytest.fixture
-def draw(new_page: Callable[..., Watched], tmp_path: Path) -> Draw:
-    """Draw a report and open all its tables: `draw(report, language)`."""
-
-    def drawn(report: Report, language: str = "en") -> Page:
-        path = tmp_path / "report.html"
-        path.write_text(report_html(as_published(report), language), encoding="utf-8")
-        watched = new_page()
-        watched.open(path.as_uri())
-        watched.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-        return watched.page
-
-    return drawn
+@pytest.fixture(scope="module")
+def reader(kept_page: Callable[..., Watched], tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    return Reader(kept_page("sentences"), tmp_path_factory.mktemp("sentences") / "report.html")
 
 
 @pytest.fixture
-def says(draw: Draw) -> Callable[..., str]:
+def draw(reader: Reader) -> Iterator[Draw]:
+    """Draw a report with all its tables open: `draw(report, language)`."""
+    yield reader.draw
+    reader.assert_without_faults()
+
+
+@pytest.fixture
+def says(reader: Reader) -> Iterator[Callable[..., str]]:
     """Return everything that a reader of a report sees, on one line: `says(report, language)`."""
-
-    def said(report: Report, language: str = "en") -> str:
-        return " ".join(draw(report, language).locator("body").inner_text().split())
-
-    return said
+    yield reader.text
+    reader.assert_without_faults()
 
 
 def rows_of(drawn: Page, figure: str) -> dict[str, list[str]]:
@@ -159,7 +154,7 @@ def test_items_that_are_no_conversation_are_counted_by_kind(says):
     said = says(small_report(custody={"items": 20, "skipped": skipped}))
 
     assert "20 items in the export = 14 evaluated + 1 quarantined + 1 pending + 4 skipped." in said
-    assert "Skipped: 2 no conversation; 1 deleted; 1 replaced by a later export." in said
+    assert "Skipped: 2 that are no conversation; 1 deleted; 1 replaced by a later export." in said
     assert "later messages" not in said
     assert ENGLISH["chain_holds"] in said
 
@@ -191,8 +186,8 @@ def test_counts_that_do_not_add_up_are_called_out(says, spoil):
 def test_what_is_pooled_comes_last_and_is_named_in_both_languages(draw):
     names = {language: list(rows_of(draw(REPORT, language), "categories")) for language in LANGUAGES}
 
-    assert names["en"] == ["Coding", "Writing", "Under 5 people each, together"]
-    assert names["ja"] == ["コーディング", "文章作成", "5人未満をまとめたもの"]
+    assert names["en"] == ["Coding", "Writing", "Pooled for privacy"]
+    assert names["ja"] == ["コーディング", "文章作成", "少人数保護のためまとめたもの"]
 
 
 def test_the_share_is_shown_with_its_coverage_and_is_not_called_corrected_without_a_gold_set(says):
@@ -340,7 +335,7 @@ def test_a_long_time_is_charted_by_week_then_by_month_as_the_tables_have_them(sa
     long["tables"]["weekly_usage"][0]["week"] = "1970-01-05"
     by_month = says(long)
 
-    wanted = {"busiest": "the week of Feb 23, 2026", "conversations": "5 conversations"}
+    wanted = {"busiest": "the week of Feb 23, 2026 (with 1 week of few people)", "conversations": "5 conversations"}
     assert ENGLISH["busiest_week"].format(**wanted) in by_week
     assert ENGLISH["weeks_together"] in by_week
     wanted = {"busiest": "Sep 2026", "conversations": "8 conversations"}
@@ -353,7 +348,7 @@ def test_a_row_of_several_days_says_so_and_a_week_without_days_is_a_row_too(draw
 
     assert list(rows_of(drawn, "usage")) == [
         "Sep 14, 2026",
-        "Sep 16, 2026, with 2 days of few people",
+        "Sep 16, 2026 (with 2 days of few people)",
         "Week of Sep 21, 2026, not told by day",
     ]
 
@@ -386,6 +381,39 @@ def test_braces_and_dollars_in_a_label_are_text(says, label):
     assert f"Most used: {label}, 50%." in says(small_report(labels={"coding": {"en": label, "ja": label}}))
 
 
+@pytest.mark.parametrize("tag", ["en-abc", "zh-min", "toki-pona", "en-U"])
+def test_a_language_that_intl_refuses_is_shown_as_it_is(draw, tag):
+    drawn = draw(with_table("language_usage", usage("language", (tag, 12, 9, 1.0))))
+
+    assert tag in rows_of(drawn, "by-language")
+
+
+def test_a_department_does_not_turn_the_digits_of_its_share_around(says):
+    said = says(with_table("department_usage", usage("department", ("Sales \u202e", 12, 9, 0.8))))
+
+    assert "Sales asks most: 80.0% of the conversations" in said
+
+
+def test_the_most_frequent_reason_counts_all_its_prompts(says):
+    failed = REPORT["tables"]["failures"][0]
+    counts = (("b", 12, "1"), ("a", 10, "1"), ("a", 11, "2"))
+    rows = [dict(failed, reason=reason, conversations=n, prompt_version=prompt) for reason, n, prompt in counts]
+
+    assert "most for the reason a" in says(with_table("failures", rows))
+
+
+def test_categories_that_lie_apart_are_named_though_rarer_ones_have_wider_intervals(says):
+    means = (("rare", 4.5, 3, 5), ("coding", 4.4, 4.3, 4.5), ("writing", 2.5, 2.4, 2.6), ("odd", 2, 1, 4))
+    rows = [
+        {"category": category, "conversations": 9, "mean_inquiry_score": mean, "mean_low": low, "mean_high": high}
+        for category, mean, low, high in means
+    ]
+
+    assert "People ask better about Coding (4.40) than about Writing (2.50)" in says(
+        with_table("score_by_category", rows)
+    )
+
+
 # Figures
 
 
@@ -404,12 +432,7 @@ def test_no_number_is_rounded_to_nothing_or_to_all_and_money_adds_up_by_eye(figu
     assert figures.evaluate(f"words.{call}") == shown
 
 
-@pytest.fixture(scope="module")
-def figures(chromium, tmp_path_factory):
-    """A page whose words can be asked."""
-    path = tmp_path_factory.mktemp("figures") / "report.html"
-    path.write_text(report_html(as_published(REPORT)), encoding="utf-8")
-    drawn = chromium.new_page()
-    drawn.goto(path.as_uri())
-    yield drawn
-    drawn.close()
+@pytest.fixture
+def figures(draw):
+    """A page whose words can be asked, in English."""
+    return draw(REPORT)

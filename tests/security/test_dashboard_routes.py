@@ -24,6 +24,7 @@ HOME = "/chatcensus"
 REPORT = f"{HOME}/report.json"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 DOCUMENTS = ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect")
+WATCHED = 64  # runs that the web server keeps at once
 RUN_ID = "manual__2026-11-30T03:00:00.000001+00:00"
 CONTENT = {"edition": "01-a", "tables": {"category_counts": {"columns": ["category"], "rows": [["<b>"]]}}}
 
@@ -365,6 +366,19 @@ def test_a_slow_aws_delays_nobody_else_and_is_asked_once_for_all(web: Web, aws: 
         finally:
             gate.pass_on()
         assert {answer.result().body for answer in waiting} == {body}
+
+
+def test_a_slow_aws_makes_no_queue_that_grows_with_what_is_asked(web: Web, gate: AwsGate):
+    gate.hold()
+    with ThreadPoolExecutor(WATCHED + 1) as readers:
+        try:
+            asked_for = [
+                readers.submit(web.get, f"{HOME}/run.json?run_id=run-{n}", "viewer") for n in range(WATCHED + 1)
+            ]
+            _until(lambda: any(answer.done() for answer in asked_for))
+        finally:
+            gate.pass_on()
+        assert sorted(answer.result().status for answer in asked_for) == WATCHED * [404] + [503]
 
 
 def _until(is_so: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chatcensus.dashboard.fresh import Fresh
+from chatcensus.dashboard.fresh import Fresh, TooManyLoads
 from tests.fakes import FakeClock
 
 
@@ -108,3 +108,26 @@ def test_only_the_last_keys_are_kept():
 
     assert source.asked == list("abcab")
     assert len(fresh._loads) == 2
+
+
+def test_what_is_under_way_is_never_forgotten_and_a_queue_of_it_does_not_grow():
+    source = Source()
+    fresh, _ = fresh_of(source, most=2)
+    source.opened.clear()
+
+    async def ask() -> list[str]:
+        waiting = [asyncio.create_task(fresh.get(key)) for key in "ab"]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyLoads):
+            await fresh.get("c")
+        waiting.append(asyncio.create_task(fresh.get("a")))
+        await asyncio.sleep(0)
+        source.opened.set()
+        told = await asyncio.gather(*waiting)
+        return [*told, await fresh.get("c")]
+
+    told = asyncio.run(ask())
+
+    assert sorted(source.asked) == ["a", "b", "c"]
+    assert told[0] == told[2]
+    assert told[3] == "c 3"

@@ -202,6 +202,12 @@ def test_nothing_in_a_label_or_a_key_is_taken_for_markup_or_a_mention(hostile, i
         assert with_label.count(":") == without.count(":")
 
 
+def test_a_label_does_not_turn_the_digits_of_its_share_around():
+    labels = {"coding": {"en": "\u202eCoding\u2067", "ja": "x"}}
+
+    assert "Most used: Coding, 40%" in summary_markdown(report(labels=labels), "en", {})
+
+
 def test_braces_in_a_label_are_text():
     labels = {"coding": {"en": "{0.__class__} {count}", "ja": "x"}}
 

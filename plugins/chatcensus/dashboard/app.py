@@ -22,7 +22,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
-from chatcensus.dashboard.fresh import Fresh, begin
+from chatcensus.dashboard.fresh import Fresh, TooManyLoads, begin
 from chatcensus.dashboard.headers import FOR_EVER, HEADERS, SecurityHeaders
 from chatcensus.dashboard.language import chosen_language
 from chatcensus.dashboard.page import LANGUAGES, Page, page_html, static_files
@@ -201,6 +201,7 @@ _HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Any]] = {
     BotoCoreError: _unreadable,
     ChatCensusError: _unreadable,
     AirflowException: _unreadable,  # the connection is not there
+    TooManyLoads: _unreadable,
     RequestValidationError: _invalid,
     Exception: _broken,
 }

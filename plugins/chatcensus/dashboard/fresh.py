@@ -26,12 +26,16 @@ class _Load(Generic[Value]):
     future: Future[Value]
 
 
+class TooManyLoads(Exception):
+    """As many keys are being loaded as are kept: one more would only make the queue longer, whoever still waits."""
+
+
 class Fresh(Generic[Key, Value]):
     """
     What *load* returns for a key, not older than *seconds* when its load has ended in that time.
 
-    Shape: the last *most* keys are kept. Errors: as of *load*, and kept as long: an AWS that is away is not asked by
-    each reader. Who waits does so on the event loop, and takes no thread.
+    Shape: the last *most* keys are kept. Errors: TooManyLoads while all of these are under way; as of *load*, and kept
+    as long: an AWS that is away is not asked by each reader. Who waits does so on the event loop, and takes no thread.
     """
 
     def __init__(
@@ -56,7 +60,13 @@ class Fresh(Generic[Key, Value]):
             if kept and (not kept.future.done() or now - kept.began < self._seconds):
                 return kept.future
             self._loads.pop(key, None)
+            if len(self._loads) >= self._most:
+                self._forget_oldest()
             self._loads[key] = _Load(now, _THREADS.submit(self._load, key))
-            while len(self._loads) > self._most:
-                del self._loads[next(iter(self._loads))]  # the oldest load
             return self._loads[key].future
+
+    def _forget_oldest(self) -> None:
+        ended = next((key for key, load in self._loads.items() if load.future.done()), None)
+        if ended is None:
+            raise TooManyLoads(f"{self._most} loads are under way: ask again when AWS answers")
+        del self._loads[ended]

@@ -18,8 +18,11 @@ CHANGES_TOLD = 3
 
 Row = Mapping[str, Any]
 # A mail shows a Markdown escape as it is written, and Slack does too: so what they would interpret takes full width.
-_INTERPRETED = {ord(each): chr(ord(each) + 0xFEE0) for each in r"\`*_[]()<>&|@#~!:"} | {
-    ord(each): " " for each in "\r\n"
+# What turns the direction of a line goes: it would turn the digits of the share behind it.
+_INTERPRETED: dict[int, str | None] = {
+    **{ord(each): chr(ord(each) + 0xFEE0) for each in r"\`*_[]()<>&|@#~!:"},
+    **{ord(each): " " for each in "\r\n"},
+    **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
 }
 
 

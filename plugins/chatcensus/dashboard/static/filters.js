@@ -98,5 +98,5 @@ const filters = (() => {
     });
   }
 
-  return { ALL, GROUPS, EVERYTHING, parse, written, cells, months, weeks, values, choose, periodText, groupText, source };
+  return { ALL, GROUPS, parse, written, cells, months, weeks, values, choose, periodText, source };
 })();

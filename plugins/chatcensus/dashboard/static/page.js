@@ -12,7 +12,16 @@ const page = (() => {
 
   function draw(main) {
     figure.clear();
-    if (data) return report(main);
+    if (data) {
+      try {
+        return report(main);
+      } catch (error) {
+        console.error(`the report could not be drawn: ${error.message}`);
+        [data, problem] = [null, "failed"];
+        figure.clear();
+        main.replaceChildren();
+      }
+    }
     main.append(h("h1", null, words.text(problem ?? "loading")));
     if (problem) main.append(h("p", { class: "lead" }, words.text(`${problem}_remedy`)));
   }

@@ -65,19 +65,23 @@ const published = (() => {
   function category(data, key) {
     if (key === POOLED) return value(data, key);
     const known = Object.hasOwn(data.labels, key) ? data.labels[key] : {};
-    return known[words.language] ?? key;
+    return straight(known[words.language] ?? key);
   }
 
   /** Return a value of any other column: itself, or words for those that stand for none. */
   function value(data, text) {
-    if (text === POOLED) return words.text("pooled", { min_users: data.min_users });
+    if (text === POOLED) return words.text("pooled");
     if (text === UNKNOWN || text === null) return words.text("unknown_value");
-    return String(text);
+    return straight(String(text));
   }
+
+  /** Return *text* without what turns the direction of the sentence around it, and with it the digits of a number there. */
+  const straight = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
 
   /** Return what a value of *dimension* is called: a language by its name, any other as it is. */
   function member(data, dimension, text) {
-    if (dimension !== "language" || !/^[a-z]{2,3}(-[A-Za-z]{2,4})?$/.test(text ?? "")) return value(data, text);
+    // Intl throws at a tag of another form; what a chat tool stores may have any.
+    if (dimension !== "language" || !/^[a-z]{2,3}(-[A-Za-z]{4})?(-[A-Za-z]{2})?$/.test(text ?? "")) return value(data, text);
     return new Intl.DisplayNames(words.language, { type: "language" }).of(text);
   }
 
@@ -93,7 +97,7 @@ const published = (() => {
   const sum = (all, name) => all.reduce((total, row) => total + (row[name] ?? 0), 0);
 
   /** True where no group is hidden: what has no row was then asked by nobody. */
-  const hidesNothing = (data) => data.min_users <= 1;
+  const hidesNothing = (data) => data.min_users === 0;
 
   return { POOLED, UNKNOWN, OUTCOMES, DIMENSIONS, read, category, value, member, isNamed, counts, sum, hidesNothing };
 })();

@@ -7,6 +7,7 @@ const pace = (() => {
   const QUIET_MS = 60_000;
   // Two machines' clocks may differ by a minute; what is older than that belongs to an earlier plan of the same run.
   const SKEW_MS = 60_000;
+  const JUDGED = ["evaluated", "quarantined", "changed", "deleted"]; // the outcomes of what the model was asked about
   const COUNTS = ["outcomes", "reasons", "skipped"];
   const SUMS = ["read", "calls", "possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"];
 
@@ -81,10 +82,15 @@ const pace = (() => {
     return { see, perMinute };
   }
 
-  /** Return about how many conversations are left: what the plan expects, without what has ended. */
+  /** Return about how many conversations are left: what the plan expects, or may judge, without what has ended. */
   function left(plan, rows) {
     const gone = rows.map((row) => (row.is_done ? row.expected : Math.min(row.expected, ended(row.tally))));
-    return Math.max(0, plan.expected - gone.reduce((sum, count) => sum + count, 0));
+    const open = plan.expected - gone.reduce((sum, count) => sum + count, 0);
+    const most = plan.forecast?.conversations ?? plan.expected;
+    // Each segment of a scan is rounded up: only what is less than that is a limit, by the Param max_conversations.
+    if (most > plan.expected - plan.segments) return Math.max(0, open);
+    const { outcomes } = total(rows.map((row) => row.tally));
+    return Math.max(0, Math.min(open, most - JUDGED.reduce((sum, name) => sum + (outcomes[name] ?? 0), 0)));
   }
 
   /**
@@ -99,5 +105,5 @@ const pace = (() => {
     return hasBegun || !plan.forecast?.minutes ? null : { seconds: plan.forecast.minutes * 60, by: "quota" };
   }
 
-  return { ended, total, begun, doing, speedometer, left, remaining };
+  return { ended, total, begun, doing, speedometer, remaining };
 })();

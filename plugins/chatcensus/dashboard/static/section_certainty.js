@@ -76,9 +76,11 @@ const sectionCertainty = (() => {
     const rows = data.tables.failures;
     if (!rows.length) return null;
     const conversations = words.counted("conversations", published.sum(rows, "conversations"));
+    const ofReason = (reason) => published.sum(rows.filter((row) => row.reason === reason), "conversations");
+    const [reason] = rows.map((row) => row.reason).sort((one, other) => ofReason(other) - ofReason(one));
     return figure.make(data, {
       id: "failures",
-      finding: words.text("failures_finding", { conversations, reason: rows[0].reason ?? words.NONE }),
+      finding: words.text("failures_finding", { conversations, reason: reason ?? words.NONE }),
       lead: [words.text("failures_lead")],
       source: filters.source(data, {}, words.text("whole_snapshot")), caption: words.text("failures_caption"),
       names: ["reason", "conversations", "attempts", "cost_micro_usd", "first_seen", "last_seen", "replay"],

@@ -68,18 +68,28 @@ const sectionScores = (() => {
   /** Only where the intervals lie apart is one category said to be above another. */
   function categoryFinding(data, { group, period }, rows) {
     if (!rows.length) return words.text("scores_untold_category");
-    const [best, worst] = [rows[0], rows[rows.length - 1]];
-    const values = {
+    const ends = [rows[0], rows[rows.length - 1]];
+    const valuesOf = ([best, worst]) => ({
       best: published.category(data, best.category), high: words.score(best.mean_inquiry_score),
       worst: published.category(data, worst.category), low: words.score(worst.mean_inquiry_score),
-    };
+    });
+    if (rows.length === 1) return words.text("means_one", { label: valuesOf(ends).best, mean: valuesOf(ends).high });
     if (group) {
       const who = published.member(data, group.dimension, group.value);
-      return words.text("means_group", { ...values, who, when: words.month(period.first) });
+      return words.text("means_group", { ...valuesOf(ends), who, when: words.month(period.first) });
     }
-    const areApart = rows.length > 1 && best.mean_low !== null && worst.mean_high !== null && best.mean_low > worst.mean_high;
-    return words.text(areApart ? "means_apart" : "means_same", values);
+    if (areApart(...ends)) return words.text("means_apart", valuesOf(ends));
+    const apart = farthest(rows);
+    return areApart(...apart) ? words.text("means_differ", valuesOf(apart)) : words.text("means_same", valuesOf(ends));
   }
+
+  const areApart = (best, worst) => best.mean_low !== null && worst.mean_high !== null && best.mean_low > worst.mean_high;
+
+  /** Return the category whose interval begins highest, and the one whose interval ends lowest: few conversations make both wide. */
+  const farthest = (rows) => [
+    rows.reduce((best, row) => ((row.mean_low ?? 0) > (best.mean_low ?? 0) ? row : best)),
+    rows.reduce((worst, row) => ((row.mean_high ?? 6) < (worst.mean_high ?? 6) ? row : worst)),
+  ];
 
   function byWeek(data, asked) {
     const rows = periods.within(data, asked.period, "weekly_usage");

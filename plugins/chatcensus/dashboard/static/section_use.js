@@ -2,8 +2,6 @@
 
 /** What we use AI for: categories by volume, their latest changes, and the course of one. */
 const sectionUse = (() => {
-  const QUIET = new Set([published.POOLED]);
-
   function draw(data, asked) {
     return figure.section("use", volume(data, asked), asked.group ? null : change(data, asked), course(data, asked));
   }
@@ -22,7 +20,7 @@ const sectionUse = (() => {
       value: asked.group ? row.conversations : row.share,
       before: (asked.group ? row.previous_conversations : row.previous_share) ?? null,
       note: asked.group ? null : words.counted("conversations", row.conversations),
-      isQuiet: QUIET.has(row.category),
+      isQuiet: !changes.isOfCategory(row),
       details: published.counts(row),
     }));
     return figure.make(data, {
@@ -55,8 +53,13 @@ const sectionUse = (() => {
 
   function volumeLead(data, { period, group }, rows) {
     if (group) return [words.text("group_lead"), !published.hidesNothing(data) && words.text("group_absent")];
-    const coverage = words.percent(rows[0]?.coverage);
-    return [words.text("categories_lead"), period.grain === "all" && words.text("coverage_lead", { coverage })];
+    if (period.grain !== "all") return [words.text("categories_lead")];
+    const latest = changes.ofPeriod(data, period).find((row) => row.change !== null);
+    return [
+      words.text("categories_lead"),
+      words.text("coverage_lead", { coverage: words.percent(rows[0]?.coverage) }),
+      latest && words.text("change_is_of", { when: periods.name(latest.period, latest.grain) }),
+    ];
   }
 
   function change(data, asked) {
@@ -163,6 +166,7 @@ const sectionUse = (() => {
     const rows = all.filter((row) => row.category === category);
     const label = published.category(data, category);
     const told = new Map(rows.map((row) => [row.month, row.conversations]));
+    const known = new Set(published.hidesNothing(data) ? data.tables.category_by_group.map((row) => row.month) : []);
     const steps = periods.between(all[0].month, all[all.length - 1].month, "month");
     const last = rows.find((row) => row.month === asked.period.first) ?? rows[rows.length - 1];
     return figure.make(data, {
@@ -177,7 +181,7 @@ const sectionUse = (() => {
       names: ["month", "conversations", "users", "mean_inquiry_score"], rows,
       chart: {
         kind: "line", line: label, format: (value) => words.number(value), tick: words.tick, axis: words.text("conversations"),
-        points: steps.map((step) => ({ label: words.month(step), value: told.get(step) ?? (published.hidesNothing(data) ? 0 : null) })),
+        points: steps.map((step) => ({ label: words.month(step), value: told.get(step) ?? (known.has(step) ? 0 : null) })),
       },
     });
   }

@@ -14,6 +14,9 @@ const sectionWhen = (() => {
     return figure.section("when", ...(all.length ? all : [elements.h("p", { class: "lead" }, words.text("nothing"))]));
   }
 
+  // With what is counted with a day or a week: a row of three weeks is no busy week.
+  const nameOf = { day: periods.dayOf, week: (row) => periods.weekOf(row), month: (row) => words.month(row.month) };
+
   function overTime(data, asked) {
     const usage = periods.usage(data, asked.period);
     if (!usage) return null;
@@ -24,7 +27,7 @@ const sectionWhen = (() => {
     const busiest = dated.reduce((best, each) => (told.get(each).conversations >= told.get(best).conversations ? each : best));
     return figure.make(data, {
       id: "usage",
-      finding: words.text(`busiest_${grain}`, { busiest: periods.name(busiest, grain), conversations: conversations(told.get(busiest)) }),
+      finding: words.text(`busiest_${grain}`, { busiest: nameOf[grain](told.get(busiest)), conversations: conversations(told.get(busiest)) }),
       lead: [
         words.text("usage_lead", { first: periods.name(first, grain), last: periods.name(last, grain), timezone: data.timezone }),
         ...notes(data, rows, grain),
@@ -44,7 +47,7 @@ const sectionWhen = (() => {
 
   function points(told, steps, grain) {
     const labels = periods.axis(steps, grain);
-    const full = { day: periods.dayOf, week: (row) => periods.weekOf(row, words.weekLabel), month: (row) => words.month(row.month) };
+    const full = { ...nameOf, week: (row) => periods.weekOf(row, words.weekLabel) };
     return steps.map((step) => {
       const row = told.get(step);
       const name = row ? full[grain](row) : periods.label(step, grain);
