@@ -11,6 +11,8 @@ from typing import Any
 from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 from airflow.sdk import Context, Variable
 
+from chatcensus.dashboard.figures import usd_rounded
+
 log = logging.getLogger(__name__)
 
 TOPIC, SLACK = "chatcensus_alert_topic", "chatcensus_slack_connection"
@@ -94,8 +96,7 @@ def _counts(tally: Mapping[str, Any] | None) -> list[str]:
     if not tally:
         return []
     outcomes = ", ".join(f"{name} {count}" for name, count in tally["outcomes"].items())
-    return [f"Counts: read {tally['read']}, {outcomes or 'nothing judged'}", f"Cost: {_usd(tally['cost_micro_usd'])}"]
-
-
-def _usd(micro_usd: int) -> str:
-    return f"{micro_usd / 1e6:.4f} USD"
+    return [
+        f"Counts: read {tally['read']}, {outcomes or 'nothing judged'}",
+        f"Cost: {usd_rounded(tally['cost_micro_usd'])} USD",
+    ]

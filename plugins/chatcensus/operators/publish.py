@@ -137,11 +137,11 @@ class PublishSummariesOperator(BaseOperator):
     def _publish(self, edition: Edition, tables: Tables, content: dict[str, Any]) -> dict[str, Any]:
         """Put the report, switch the views, put `current.json`; after a crash the next try does what is missing."""
         editions, folder = self._editions(), f"reports/edition={edition.id}"
-        shown = editions.published()
+        shown, told = editions.published(), self._told(folder, content)
         if not shown or shown.edition != edition.id:
             if shown and shown.time > edition.time:
                 return self._overtaken(edition, "a newer snapshot is published and stays")
-            self._put_report(folder, content)
+            self._put_report(folder, content, told)
             s3 = aws_client("s3", self.aws_conn_id)
             write_downloads(s3, self.result_bucket, folder, self._summaries(), tables, self._prefixes())
             bases: set[str | None] = {written["base"] for written in self.written}
@@ -152,12 +152,12 @@ class PublishSummariesOperator(BaseOperator):
         current |= {"report": f"{folder}/report.html", "tables": self._prefixes()}
         editions.put_current(current)
         self.log.info("published edition %s: %s", edition.id, content["totals"])
-        return {"is_published": True, **current, "summary": self._told(folder, content)}
+        return {"is_published": True, **current, "summary": told}
 
-    def _put_report(self, folder: str, content: dict[str, Any]) -> None:
+    def _put_report(self, folder: str, content: dict[str, Any], told: Mapping[str, str]) -> None:
         self._put(f"{folder}/report.json", compact_json(content), "application/json")
         self._put(f"{folder}/report.html", report_html(content), "text/html; charset=utf-8")
-        for language, text in self._told(folder, content).items():
+        for language, text in told.items():
             name = "summary.md" if language == LANGUAGES[0] else f"summary.{language}.md"
             self._put(f"{folder}/{name}", text, "text/markdown; charset=utf-8")
 
