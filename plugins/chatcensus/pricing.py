@@ -37,6 +37,11 @@ class Price(BaseModel):
     source: str
 
 
+def micro_usd(usd: str | float) -> int:
+    """Return a budget, in USD as the trigger form gives it, in whole micro-USD; what is less than one is left out."""
+    return int(Decimal(str(usd)) * 1_000_000)
+
+
 def cost_micro_usd(usage: Usage, price: Price) -> int:
     """
     Return what one paid call cost, rounded up once to a whole micro-USD.

@@ -3,8 +3,6 @@
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,17 +11,21 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from chatcensus.aws.ledger import Ledger
 from chatcensus.publication import compact_json
 from demo.airflow_api import AirflowApi
-from demo.airflow_home import REPOSITORY, VARIABLES, airflow_environment, process_environment
+from demo.airflow_home import VARIABLES, airflow_environment
 from demo.up import DAG_ID, free_port
 from local_aws.server import LocalAws
 from local_aws.settings import Settings
 from tests.conftest import REGION, LocalAwsForTests
+from tests.server_process import started
+
+if TYPE_CHECKING:
+    import subprocess
 
 PATIENCE_S = 240  # a start takes 15 s on an idle machine
 READER, PASSWORDS = "reader", {"admin": "made-up-1", "reader": "made-up-2"}  # made up: the server lives for these tests
@@ -132,24 +134,13 @@ def running_airflow(home: Path, aws: LocalAwsForTests) -> Iterator[Airflow]:
     aws.create_stack()
     url = f"http://127.0.0.1:{free_port()}"
     (home / "passwords.json").write_text(json.dumps(PASSWORDS))
-    environment = process_environment(
-        airflow_environment(home, aws.endpoint_url, VARIABLES, url=url)
-        | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"admin:admin,{READER}:viewer"}
-    )
-    command, log = [sys.executable, "-m", "tests.browser.airflow_process", url.rsplit(":", 1)[1]], home / "server.log"
-    with log.open("w") as file:
-        process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=file, stderr=subprocess.STDOUT)
+    environment = airflow_environment(home, aws.endpoint_url, VARIABLES, url=url)
+    environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] = f"admin:admin,{READER}:viewer"
+    arguments, log = ("tests.browser.airflow_process", url.rsplit(":", 1)[1]), home / "server.log"
     airflow = Airflow(url, home, aws)
-    try:
+    with started(*arguments, environment=environment, log_file=log) as process:
         _wait(lambda: airflow.is_up, lambda: _log_of(process, log), lambda: process.poll() is not None)
         yield airflow
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Judging again through the real DAG: never silently, then exactly what was named, and the table that compares."""
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from demo.airflow_home import REPOSITORY
-from demo.progress import LocalAirflow, local_airflow
+from demo.progress import LocalAirflow
 from tests.conftest import LocalAwsForTests
-from tests.dags.test_runs import TABLE, Census, _environment
+from tests.dags.deployed import airflow_of, deploy
+from tests.dags.test_runs import TABLE, Census
 
 pytestmark = pytest.mark.airflow
 
@@ -19,17 +18,12 @@ pytestmark = pytest.mark.airflow
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The DAG with an `include/` of its own, so that the prompt can be changed."""
-    folder = tmp_path_factory.mktemp("deployed")
-    for name in ("dags", "include"):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return deploy(tmp_path_factory.mktemp("deployed"))
 
 
 @pytest.fixture(scope="module")
 def airflow(local_aws_server: LocalAwsForTests, deployed: Path) -> Iterator[LocalAirflow]:
-    environment = _environment(deployed / "home", local_aws_server)
-    environment |= {"AIRFLOW__CORE__DAGS_FOLDER": str(deployed / "dags")}
-    with local_airflow(environment, deployed / "airflow.log") as started:
+    with airflow_of(deployed, local_aws_server) as started:
         yield started
 
 

@@ -1,7 +1,6 @@
 """The real DAG over other tables: each strategy of `include/table.yaml`, and the preset of each chat tool."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from demo.airflow_home import REPOSITORY
-from demo.progress import LocalAirflow, local_airflow
+from demo.progress import LocalAirflow
 from tests.conftest import REGION, LocalAwsForTests
-from tests.dags.test_runs import TABLE, Census, _environment
+from tests.dags.deployed import airflow_of, deploy
+from tests.dags.test_runs import TABLE, Census
 from tests.unit.test_presets import BEDROCK_CHAT, LARGE, MESSAGES, chat_item
 
 pytestmark = pytest.mark.airflow
@@ -30,17 +30,12 @@ def _by(partition: str) -> str:
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The DAG with an `include/` of its own, whose `table.yaml` each test writes."""
-    folder = tmp_path_factory.mktemp("deployed")
-    for name in ("dags", "include"):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return deploy(tmp_path_factory.mktemp("deployed"))
 
 
 @pytest.fixture(scope="module")
 def airflow(local_aws_server: LocalAwsForTests, deployed: Path) -> Iterator[LocalAirflow]:
-    environment = _environment(deployed / "home", local_aws_server)
-    environment |= {"AIRFLOW__CORE__DAGS_FOLDER": str(deployed / "dags")}
-    with local_airflow(environment, deployed / "airflow.log") as started:
+    with airflow_of(deployed, local_aws_server) as started:
         yield started
 
 

@@ -3,18 +3,20 @@
 import http.client
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from demo.airflow_home import REPOSITORY, VARIABLES, airflow_environment, process_environment
+from demo.airflow_home import VARIABLES, airflow_environment
 from demo.up import free_port
 from tests.security.aws_gate import AwsGate
+from tests.server_process import started
+
+if TYPE_CHECKING:
+    import subprocess
 
 START_PATIENCE_S = 300
 # Set it to run the whole folder under another auth manager: docs/dashboard.md says how.
@@ -77,21 +79,10 @@ def running_web(home: Path, gate: AwsGate) -> Iterator[Web]:
     port, ready_file, log_file = free_port(), home / "ready.json", home / "server.log"
     environment = airflow_environment(home, gate.url, VARIABLES, url=f"http://127.0.0.1:{port}")
     environment["AIRFLOW__CORE__AUTH_MANAGER"] = AUTH_MANAGER
-    command = [sys.executable, "-m", "tests.security.web_process", str(port), str(ready_file)]
-    with log_file.open("w") as log:
-        process = subprocess.Popen(
-            command, env=process_environment(environment), cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
+    arguments = ("tests.security.web_process", str(port), str(ready_file))
+    with started(*arguments, environment=environment, log_file=log_file) as process:
         _wait_until_up(process, port, log_file)
         yield Web(port, json.loads(ready_file.read_text()), log_file)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", port: int, log_file: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -59,11 +58,6 @@ def run_ledger(
     dynamodb = aws_client("dynamodb", aws_conn_id, connections=_LEDGER_CONNECTIONS)
     once = aws_client("dynamodb", aws_conn_id, _config(1, _LEDGER_CONNECTIONS))
     return Ledger(dynamodb, control_table, run_id, max_micro_usd, max_conversations, once)
-
-
-def micro_usd(usd: str | float) -> int:
-    """Return a budget of the form in whole micro-USD."""
-    return int(Decimal(str(usd)) * 1_000_000)
 
 
 def _config(max_attempts: int, connections: int) -> Config:

@@ -18,10 +18,11 @@ from chatcensus.interval import Window
 from chatcensus.job import Job
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
-from chatcensus.operators.aws_client import airflow_errors, aws_client, micro_usd, run_ledger
+from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
 from chatcensus.operators.secret import read_secret
 from chatcensus.pacing import Quota
 from chatcensus.partition import Segment
+from chatcensus.pricing import micro_usd
 from chatcensus.reevaluation import Where
 from chatcensus.taxonomy import Taxonomy
 

@@ -17,9 +17,9 @@ from chatcensus.include import read_yaml
 from chatcensus.interval import Window, window
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import Model, ModelCatalog
-from chatcensus.operators.aws_client import airflow_errors, aws_client, micro_usd, run_ledger
+from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
 from chatcensus.partition import MAX_SEGMENTS, PendingIndex, Scan, Segment, index_segments, scan_segments
-from chatcensus.pricing import Price, TablePrices, Usage, cost_micro_usd
+from chatcensus.pricing import Price, TablePrices, Usage, cost_micro_usd, micro_usd
 from chatcensus.reevaluation import Where
 
 BYTES_PER_TOKEN = 3.0  # of an item; between English (about 4) and Japanese (about 2.5)

@@ -5,7 +5,6 @@ const opening = (() => {
   const { h } = elements;
   const STAND_IN = "stand-in";
   const NOBODY = "nobody"; // where a conversation was quarantined without a call
-  const DAY_MS = 86_400_000;
 
   function draw(data) {
     const notice = noticeOf(data.answered_by);
@@ -41,12 +40,10 @@ const opening = (() => {
     return answeredBy.some((name) => name !== STAND_IN && name !== NOBODY) ? "notice_some" : "notice_all";
   }
 
-  const plus = (iso, days) => new Date(Date.parse(`${iso}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
-
   function asOf(data) {
-    const complete = plus(data.told_until, -1);
+    const complete = periods.plus(data.told_until, -1);
     const latest = latestWeek(data);
-    const last = latest ? plus(latest.week, 6) : complete;
+    const last = latest ? periods.plus(latest.week, 6) : complete;
     const isHiding = !published.hidesNothing(data);
     return [
       words.text("as_of", { time: words.moment(data.export_time, data.timezone) }),

@@ -32,6 +32,7 @@ const periods = (() => {
     week: (iso) => plus(iso, 7),
     month: (iso) => plus(`${iso.slice(0, 7)}-01`, 31).slice(0, 7) + "-01",
   };
+  /** Return the day so many *days* after another, as ISO text. */
   const plus = (iso, days) => new Date(Date.parse(`${iso}T00:00:00Z`) + days * DAY_MS).toISOString().slice(0, 10);
 
   /** Return every period from *first* to *last*, as ISO days. */
@@ -93,5 +94,5 @@ const periods = (() => {
     return monday > before && monday <= first;
   }
 
-  return { more, dayOf, weekOf, hourText, next, between, name, label, axis, weekPoints, usage, within };
+  return { more, plus, dayOf, weekOf, hourText, next, between, name, label, axis, weekPoints, usage, within };
 })();

@@ -26,7 +26,7 @@ const past = (() => {
     const outcome = (key) => words.number(tally && (tally.outcomes[key] ?? 0));
     const seconds = start ? ((end ? Date.parse(end) : now) - Date.parse(start)) / 1000 : null;
     const attributes = { href: `run?run_id=${encodeURIComponent(runId)}${location.hash}`, title: runId, "aria-current": runId === watched ? "page" : null };
-    const link = h("a", attributes, moment(after, timezone));
+    const link = h("a", attributes, words.clock(after, timezone));
     return [
       link,
       STATES.includes(state) ? words.text(`airflow_${state}`) : state,
@@ -37,9 +37,6 @@ const past = (() => {
       words.usdRounded(ledger?.spent_micro_usd ?? null),
     ];
   }
-
-  /** Return a moment without its zone, which stands above the table. */
-  const moment = (iso, timezone) => words.moment(iso, timezone).replace(` (${timezone})`, "");
 
   return { show };
 })();

@@ -96,12 +96,15 @@ const words = (() => {
   /** Return a week as a label names it. */
   const weekLabel = (iso) => (isNone(iso) ? NONE : text("week_of", { day: day(iso) }));
 
-  /** Return a moment, given as ISO text, in *timezone*, which is named; without an offset it is UTC. */
-  function moment(iso, timezone) {
+  /** Return a moment, given as ISO text, as clocks in *timezone* show it; without an offset it is UTC. */
+  function clock(iso, timezone) {
     if (isNone(iso)) return NONE;
     const options = { ...DAY, hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: timezone };
-    return `${format(Intl.DateTimeFormat, options).format(instant(iso))} (${timezone})`;
+    return format(Intl.DateTimeFormat, options).format(instant(iso));
   }
+
+  /** Return a moment with the name of its *timezone*. */
+  const moment = (iso, timezone) => (isNone(iso) ? NONE : `${clock(iso, timezone)} (${timezone})`);
 
   /** Return the day of a moment in *timezone*. */
   const dayOf = (iso, timezone) => (isNone(iso) ? NONE : format(Intl.DateTimeFormat, { ...DAY, timeZone: timezone }).format(instant(iso)));
@@ -125,7 +128,7 @@ const words = (() => {
 
   return {
     NONE, use, text, counted, number, percent, points, score, usd, usdRounded, tick, percentTick,
-    day, dayShort, month, week, weekLabel, moment, dayOf, duration,
+    day, dayShort, month, week, weekLabel, clock, moment, dayOf, duration,
     get language() { return language; },
     get languages() { return Object.keys(texts); },
     nameOf: (each) => texts[each].language_name,
