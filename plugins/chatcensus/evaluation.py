@@ -76,7 +76,8 @@ class Evaluation:
             for field in fields(self)
             if field.name != "verdict" and (value := getattr(self, field.name)) is not None
         }
-        stored["evaluated_at"] = self.evaluated_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        # To the microsecond: two tries that judge alike in one second must not take each other's write for their own.
+        stored["evaluated_at"] = self.evaluated_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
         if isinstance(self.verdict, Judgement):
             return stored | {
                 "outcome": "evaluated",

@@ -341,6 +341,17 @@ def test_our_own_lost_reply_is_success(local_aws, dynamodb):
     assert _stored_evaluation(dynamodb) == _serialized(EVALUATION)
 
 
+def test_the_like_evaluation_of_another_try_in_the_same_second_is_not_our_own(dynamodb, store):
+    _put(dynamodb)
+    stored = _one(store)
+    store.write(stored, EVALUATION)
+
+    outcome = store.write(stored, replace(EVALUATION, evaluated_at=EVALUATION.evaluated_at.replace(microsecond=1)))
+
+    assert outcome is Outcome.ALREADY_EVALUATED
+    assert _stored_evaluation(dynamodb) == _serialized(EVALUATION)
+
+
 def test_our_lost_reply_of_a_conversation_that_then_went_on_is_a_change(dynamodb, store):
     _put(dynamodb)
     stored = _one(store)

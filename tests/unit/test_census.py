@@ -87,7 +87,7 @@ def test_a_pending_conversation_is_judged_and_carries_its_evaluation():
         "is_clipped": False,
         "user_pseudonym": pseudonym("taro", "a secret of the tests"),
         "run_id": "run-1",
-        "evaluated_at": "2026-10-01T12:00:00Z",
+        "evaluated_at": "2026-10-01T12:00:00.000000Z",
     }
     assert tally.as_dict() == {
         "outcomes": {"evaluated": 1},

@@ -46,7 +46,7 @@ PROVENANCE = {
     "is_clipped": False,
     "user_pseudonym": "0123456789abcdef",
     "run_id": "run-1",
-    "evaluated_at": "2026-10-01T03:04:05Z",
+    "evaluated_at": "2026-10-01T03:04:05.000678Z",
 }
 
 

@@ -193,7 +193,7 @@ def test_a_new_evaluation_keeps_what_it_replaces():
         "inquiry_score": 3,
         "prompt_version": before["prompt_version"],
         "model": "fake",
-        "evaluated_at": "2026-10-01T12:00:00Z",
+        "evaluated_at": "2026-10-01T12:00:00.000000Z",
     }
 
 
