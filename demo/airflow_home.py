@@ -79,6 +79,9 @@ def airflow_environment(
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # On AWS each of the two assumes a role of its own: docs/aws-resources.md.
+        "AIRFLOW_CONN_CHATCENSUS_AWS": "aws://",
+        "AIRFLOW_CONN_CHATCENSUS_DASHBOARD": "aws://",
         "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "local",
@@ -169,14 +172,14 @@ def _marker_text(environment: dict[str, str]) -> str:
     return f"{version('apache-airflow')} {environment['AIRFLOW__DATABASE__SQL_ALCHEMY_CONN']}\n"
 
 
-def secrets_of(home: Path) -> dict[str, str]:
+def secrets_of(home: Path, names: tuple[str, ...] = SECRETS) -> dict[str, str]:
     """Return the secrets of *home* by name, generated when it has none yet: one file each, for its owner alone."""
     folder = home / "secrets"
-    for name in SECRETS:
+    for name in names:
         if not (folder / name).exists():
             # 32 bytes in this very form are what a Fernet key is.
             _write_private(folder / name, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
-    return {name: (folder / name).read_text() for name in SECRETS}
+    return {name: (folder / name).read_text() for name in names}
 
 
 def _write_private(path: Path, text: str) -> None:

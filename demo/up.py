@@ -263,10 +263,17 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def port_number(text: str) -> int:
+    """Read a port; the system would take 99999 for 34463, and the address that we print would lead nowhere."""
+    if not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port, which is 1 to 65535")
+    return int(text)
+
+
 def main() -> None:
     """Start it, or say why not."""
     parser = argparse.ArgumentParser(prog="make up", description=__doc__)
-    parser.add_argument("--port", type=int, default=PORT, help="of the UI, on 127.0.0.1")
+    parser.add_argument("--port", type=port_number, default=PORT, help="of the UI, on 127.0.0.1")
     parser.add_argument("--state", type=Path, default=STATE, help="folder for databases, logs and process ids")
     parser.add_argument("--dags", type=Path, default=DAGS, help="DAG folder")
     parser.add_argument("--schedule", action="store_true", help="let DAGs run by their schedules, not only by hand")

@@ -1,5 +1,6 @@
 """`make up` and `make down`, for real: an Airflow is started, runs the DAG, and nothing of it is left."""
 
+import argparse
 import os
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from demo.airflow_api import AirflowApi
 from demo.airflow_home import REPOSITORY, admin_password
 from demo.generator import shipped_conversations
 from demo.processes import Register
-from demo.up import AIRFLOW_PROCESSES, DAG_ID, NotStarted, free_port, up
+from demo.up import AIRFLOW_PROCESSES, DAG_ID, NotStarted, free_port, port_number, up
 
 RUN_PATIENCE_S = 240
 STARTED = {*AIRFLOW_PROCESSES, "postgres", "local-aws"}
@@ -94,6 +95,12 @@ def test_a_taken_port_is_a_clear_error_and_starts_nothing(tmp_path: Path) -> Non
             up(tmp_path / "up", port)
 
     assert Register(tmp_path / "up" / "running.json").read() == []
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "65536", "99999"])
+def test_a_port_that_is_none_is_a_clear_error(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=f"{text} is not a port, which is 1 to 65535"):
+        port_number(text)
 
 
 def _run_dag(api: AirflowApi) -> dict[str, Any]:

@@ -34,7 +34,12 @@ def test_airflow_reads_the_dags_and_plugins_of_this_repository(environment: dict
 def test_every_aws_call_goes_to_the_endpoint_with_keys_that_open_nothing(environment: dict[str, str]) -> None:
     assert environment["AWS_ENDPOINT_URL"] == ENDPOINT
     assert environment["AWS_ACCESS_KEY_ID"] == environment["AWS_SECRET_ACCESS_KEY"] == "local"
-    assert environment["AIRFLOW_CONN_AWS_DEFAULT"] == "aws://"
+    connections = {name: value for name, value in environment.items() if name.startswith("AIRFLOW_CONN_")}
+    assert connections == {
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
+        "AIRFLOW_CONN_CHATCENSUS_AWS": "aws://",
+        "AIRFLOW_CONN_CHATCENSUS_DASHBOARD": "aws://",
+    }
 
 
 def test_names_become_airflow_variables(tmp_path: Path) -> None:
