@@ -34,6 +34,7 @@ def main(events_fd: int) -> None:
             print(json.dumps(event), file=events, flush=True)
 
     read_service_models_once()
+    _check_schemas_of_params_once()
     migrate_here()
     _listen(emit)
     _warm_up()
@@ -158,6 +159,21 @@ class TaskWatch(logging.Handler):
 def _key(task_instance: Any) -> tuple[str, int]:
     index = task_instance.map_index
     return task_instance.task_id, -1 if index is None else index
+
+
+def _check_schemas_of_params_once() -> None:
+    from jsonschema import Draft202012Validator
+
+    # Airflow shows each task all Params, and jsonschema checks their schemas anew each time: a sixth of a run's time.
+    check, good = Draft202012Validator.check_schema, set[str]()
+
+    def check_once(schema: Any) -> None:
+        text = json.dumps(schema, sort_keys=True)
+        if text not in good:
+            check(schema)
+            good.add(text)
+
+    Draft202012Validator.check_schema = check_once
 
 
 def _warm_up() -> None:
