@@ -10,9 +10,10 @@ export PYTHONPATH := $(CURDIR)/plugins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := check
-.PHONY: check help demo test backfills bench bench-local share-coverage summaries dashboard-bench screenshots sim lint types up down lock clean
+.PHONY: check help demo test backfills bench bench-local share-coverage summaries dashboard-bench screenshots sim sizing \
+	package mwaa-check deploy rollback lint secrets audit types docs-commands up down lock clean
 
-check: lint types test ## Lint, types and tests
+check: lint secrets types test ## Lint, secrets, types and tests
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,7 @@ help: ## This list
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --editable .
 	@touch $@
 
 DATA ?=
@@ -73,11 +75,42 @@ SEEDS ?= 10000
 sim: .venv/.ready ## Simulate the engine under faults: make sim [SEEDS=n] [SEED=n replays one]
 	@PYTHONPATH=plugins:. $(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED),$(SEEDS))
 
+sizing: .venv/.ready ## Workers, minutes and USD for 10 thousand to 100 million conversations
+	@PYTHONPATH=plugins:. $(BIN)/python -m bench.sizing
+
+package: .venv/.ready ## What MWAA needs, in dist/: the same tree gives the same bytes
+	@$(BIN)/python -m deploy.package
+
+LANE ?= 3.3.1
+
+mwaa-check: .venv/.ready ## The package in a fresh environment as MWAA makes it: make mwaa-check [LANE=3.3.2|3.2.1]
+	@PYTHONPATH=plugins:. $(BIN)/python -m deploy.mwaa_check --lane $(LANE)
+
+BUCKET_OF = $(or $(BUCKET),$(error name the bucket of the environment: make $@ BUCKET=my-mwaa-bucket))
+
+deploy: .venv/.ready ## Upload dist/ to the bucket of an environment: make deploy BUCKET=... [PREFIX=...]
+	@$(BIN)/python -m deploy.upload --bucket "$(BUCKET_OF)" --prefix "$(PREFIX)"
+
+RELEASE ?= previous
+
+rollback: .venv/.ready ## Bring an earlier release back: make rollback BUCKET=... [PREFIX=...] [RELEASE=...]
+	@$(BIN)/python -m deploy.upload --bucket "$(BUCKET_OF)" --prefix "$(PREFIX)" --rollback "$(RELEASE)"
+
 lint: .venv/.ready ## Style of Python and SQL
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/sqlfluff lint -q include/sql && $(BIN)/cfn-lint deploy/*.yaml
 
+secrets: .venv/.ready ## Keys and tokens that are about to be committed
+	@git ls-files -z --cached --others --exclude-standard \
+		| xargs -0 -P 2 -n 200 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
+
+audit: .venv/.ready ## Known vulnerabilities of what is pinned; asks api.osv.dev
+	@$(BIN)/python -m deploy.audit
+
 types: .venv/.ready ## Types of plugins/
 	@$(BIN)/mypy
+
+docs-commands: .venv/.ready ## Run the heavy commands of the documents, and count all of them: ten minutes
+	@PYTHONPATH=plugins:. $(BIN)/python -m tests.docs
 
 lock: .venv/.ready ## Resolve constraints.txt (as MWAA 3.3.1) and requirements-dev.lock (everything else on top)
 	@grep -v '^--constraint' requirements.txt > .venv/runtime.in
@@ -85,8 +118,9 @@ lock: .venv/.ready ## Resolve constraints.txt (as MWAA 3.3.1) and requirements-d
 		-c constraints.in .venv/runtime.in -o constraints.txt
 	@$(BIN)/uv pip compile -q --no-header --no-annotate --strip-extras --universal --python-version 3.11 --exclude-newer 2026-08-12 \
 		-c constraints.in .venv/runtime.in -o .venv/runtime.lock
+	@echo rfc3987-syntax > .venv/excludes.txt # jsonschema needs none; with it, each start of Airflow takes 4 s more
 	@$(BIN)/uv pip compile -q --no-header --no-annotate --strip-extras --universal --python-version 3.11 \
-		-c .venv/runtime.lock .venv/runtime.in requirements-dev.txt -o requirements-dev.lock
+		--excludes .venv/excludes.txt -c .venv/runtime.lock .venv/runtime.in requirements-dev.txt -o requirements-dev.lock
 
 clean: down ## Remove the state of the demo and of make up (not the environment)
 	@rm -rf .local report.html

@@ -104,7 +104,7 @@ def test_rows_are_texts_by_column_name(athena):
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 2500])
 def test_rows_of_all_pages_come_back_once_and_in_order(athena, count):
     rows = athena.rows(
-        "select a * 100 + b as n from unnest(sequence(0, 24)) as t (a) cross join unnest(sequence(0, 99)) as u (b)"  # noqa: S608 - a number of the test
+        "select a * 100 + b as n from unnest(sequence(0, 24)) as t (a) cross join unnest(sequence(0, 99)) as u (b)"
         f" where a * 100 + b < {count} order by 1"
     )
 
@@ -148,7 +148,7 @@ def test_what_a_snapshot_holds_can_be_asked_for(local_aws, athena):
     upsert_partition(glue, DATABASE, table, (export_id,), f"s3://{BUCKET}/exports/AWSDynamoDB/{export_id}/data/")
 
     rows = athena.rows(
-        "select partition_key as conversation_id, created_at, evaluation_inquiry_score as score from conversations_ion"  # noqa: S608 - quoted by what is tested
+        "select partition_key as conversation_id, created_at, evaluation_inquiry_score as score from conversations_ion"
         f" where export_id = {sql_string(export_id)} order by partition_key"
     )
 
@@ -172,6 +172,14 @@ def test_what_a_snapshot_holds_can_be_asked_for(local_aws, athena):
 def test_a_failing_query_raises_with_athenas_reason(athena, sql, reason):
     with pytest.raises(SnapshotIncomplete, match=f"Athena query [0-9a-f-]+ ended FAILED: .*{reason}"):
         athena.rows(sql)
+
+
+def test_a_reason_that_quotes_the_data_is_told_by_its_code_alone(athena):
+    with pytest.raises(SnapshotIncomplete) as caught:
+        athena.rows("select cast(word as integer) from (values 'told in confidence') as t (word)")
+
+    assert "INVALID_CAST_ARGUMENT, see the query in Athena" in str(caught.value)
+    assert "confidence" not in str(caught.value)
 
 
 def test_what_is_no_sql_is_refused_at_once(athena):

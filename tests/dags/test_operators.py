@@ -11,9 +11,16 @@ from typing import Any
 
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+    TaskDeferred,
+)
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError, EndpointConnectionError
+from structlog.tracebacks import ExceptionDictTransformer
 
 from chatcensus import errors
 from chatcensus.aws.athena import Athena
@@ -780,8 +787,43 @@ def test_any_other_refusal_is_tried_again_without_its_message(code):
     assert CANARY not in _shown(caught.value)
 
 
-@pytest.mark.parametrize("error", [KeyError("ours"), EndpointConnectionError(endpoint_url="https://dynamodb")])
-def test_what_we_did_not_foresee_is_not_hidden(error):
+def _of_another(error):
+    error.__cause__ = LookupError(f"{CANARY} was not found")
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError(CANARY),
+        UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, f"in {CANARY}"),
+        EndpointConnectionError(endpoint_url=f"https://s3/{CANARY}"),
+        ExceptionGroup(CANARY, [ValueError(CANARY)]),
+        _of_another(RuntimeError("no text in it")),
+        _of_another(StoreBusy("the table answered")),
+        _of_another(AirflowException("Airflow's own")),
+        _of_another(SetupError("correct the mapping")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_error_brings_text_to_airflow_by_itself_or_by_its_causes(error):
+    with pytest.raises(Exception, match=r".") as caught:
+        _raise_inside(error)
+
+    told = [
+        _shown(caught.value),
+        json.dumps(ExceptionDictTransformer(show_locals=False)((caught.type, caught.value, caught.tb))),
+    ]
+    assert all(CANARY not in each and json.dumps(CANARY)[1:-1] not in each for each in told)
+
+
+def test_what_nobody_foresaw_is_told_by_its_class_and_place():
+    with pytest.raises(AirflowException, match=r"^KeyError, which nobody foresaw; .* at \w+/test_operators.py:\d+ in "):
+        _raise_inside(KeyError(CANARY))
+
+
+@pytest.mark.parametrize("error", [AirflowSkipException("nothing to do"), AirflowNotFoundException("no connection x")])
+def test_airflows_own_errors_stay_what_they_are(error):
     with pytest.raises(type(error)) as caught:
         _raise_inside(error)
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
 
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9_./:=+-]{1,300}")
+# Reasons that may quote a value of the data: a file that cannot be read, a cast, a function that refuses its argument.
+_QUOTES_DATA = ("GENERIC_", "HIVE_", "ICEBERG_", "INVALID_CAST_ARGUMENT", "INVALID_FUNCTION_ARGUMENT")
 
 
 def sql_string(value: str) -> str:
@@ -70,10 +72,15 @@ class Athena:
             if status["State"] == "SUCCEEDED":
                 return
             if status["State"] in ("FAILED", "CANCELLED"):
-                reason = status.get("StateChangeReason", "no reason given")
+                reason = _told(status.get("StateChangeReason", "no reason given"))
                 raise SnapshotIncomplete(f"Athena query {query_id} ended {status['State']}: {reason}")
             if waited > timeout_s:
                 self.client.stop_query_execution(QueryExecutionId=query_id)
                 raise SnapshotIncomplete(f"Athena query {query_id} took more than {timeout_s:.0f} s and was stopped")
             self.sleep(pause)
             waited, pause = waited + pause, min(2.0, pause * 1.5)
+
+
+def _told(reason: str) -> str:
+    """Return Athena's *reason*; of one that may quote a value of the data, its code alone."""
+    return f"{reason.partition(':')[0]}, see the query in Athena" if reason.startswith(_QUOTES_DATA) else reason

@@ -7,13 +7,16 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRuntimeError
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from jinja2 import TemplateError
 
 from chatcensus.aws.ledger import Ledger
 from chatcensus.errors import ChatCensusError, SetupError
+from chatcensus.redaction import quiet_carriers, without_message
 
+CONNECTION = "chatcensus_aws"  # of every task; where there is none, boto3 finds credentials as it always does
 # The one owner of retries for every service but Bedrock; MWAA's own default is `legacy`.
 _MAX_ATTEMPTS = 10
 _LEDGER_CONNECTIONS = 100
@@ -36,6 +39,7 @@ _NO_RETRY_HELPS = {
 
 def aws_client(service: str, aws_conn_id: str | None, config: Config | None = None, connections: int = 10) -> Any:
     """Return the boto3 client of *service* with the credentials, role and Region of the Airflow connection."""
+    quiet_carriers()
     if config is None:
         return _standard_client(service, aws_conn_id, connections)
     return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, config=config).conn
@@ -70,13 +74,14 @@ def airflow_errors() -> Iterator[None]:
     """
     Turn what no retry can change into AirflowFailException; for the rest, `retries.py` says when the next try begins.
 
-    An AWS error is told by its code and operation alone: its message may quote the request.
+    An AWS error is told by its code and operation alone: its message may quote the request. What nobody foresaw is told
+    by its class and place alone. Airflow's own errors and those of templates name settings, and never hold text.
     """
     try:
         yield
     except SetupError as error:
         raise AirflowFailException(str(error)) from None
-    except ChatCensusError as error:
+    except (ChatCensusError, AirflowException, AirflowRuntimeError, TemplateError) as error:
         raise error from None
     except ClientError as error:
         code, operation = error.response["Error"]["Code"], error.operation_name
@@ -84,3 +89,5 @@ def airflow_errors() -> Iterator[None]:
             remedy = "check the names in the Airflow Variables, and the permissions of the role"
             raise AirflowFailException(f"{operation} answered {code}: {remedy}") from None
         raise AirflowException(f"{operation} answered {code}") from None
+    except Exception as error:  # noqa: BLE001 - it is raised again, as one of Airflow's
+        raise AirflowException(without_message(error)) from None
