@@ -20,6 +20,7 @@ class BedrockControl:
         self._routes: list[tuple[str, str, Route]] = [
             ("GET", r"/foundation-models", lambda _, asked, region: models.foundation_models(_query(asked), region)),
             ("GET", r"/foundation-models/(.+)", lambda name, _, region: models.foundation_model(name, region)),
+            ("GET", r"/foundation-model-availability/(.+)", lambda name, _, __: models.availability(name)),
             ("GET", r"/inference-profiles", lambda _, asked, region: models.inference_profiles(_query(asked), region)),
             ("GET", r"/inference-profiles/(.+)", lambda name, _, region: models.inference_profile(name, region)),
             ("POST", r"/inference-profiles", lambda _, asked, region: models.create_profile(asked.json(), region)),

@@ -9,7 +9,7 @@ from typing import Any
 from local_aws.aws_error import AwsError
 from local_aws.bedrock.call_counts import CallCounts, conversation_key
 from local_aws.bedrock.faults import Fault, FaultPlan, Rule
-from local_aws.bedrock.quota import Bucket
+from local_aws.bedrock.quota import Bucket, Quota
 from local_aws.bedrock.replies import spoilt
 from local_aws.bedrock.stand_in import read_turns
 from local_aws.bedrock.tokens import input_tokens
@@ -52,6 +52,11 @@ class FaultyConverse:
         self._check, self._now, self._sleep = check, now, sleep
         self.counts = CallCounts(now)
         self.set_plan(plan)
+
+    @property
+    def quota(self) -> Quota | None:
+        """The quota of the plan that runs; None where there is no limit."""
+        return self._running.plan.quota
 
     def set_plan(self, plan: FaultPlan) -> None:
         """Begin *plan* now, with a full bucket; calls under way end under the plan that they began with."""
@@ -134,14 +139,14 @@ class _RunningPlan:
 
     def __init__(self, plan: FaultPlan, now: Callable[[], float]) -> None:
         started = now()
-        self._plan, self._elapsed_s = plan, lambda: now() - started
+        self.plan, self._elapsed_s = plan, lambda: now() - started
         self._bucket = Bucket(plan.quota, self._elapsed_s) if plan.quota else None
         self._lock = threading.Lock()
 
     def choose(self, turns: list[tuple[str, str]]) -> Rule | None:
-        if not self._plan.rules:
+        if not self.plan.rules:
             return None
-        return self._plan.choose(self._elapsed_s(), "\n".join(text for _, text in turns))
+        return self.plan.choose(self._elapsed_s(), "\n".join(text for _, text in turns))
 
     def reserve(self, body: dict[str, Any]) -> int | None:
         """Return what the call takes of the quota; None when it is not there, 0 when there is no quota."""

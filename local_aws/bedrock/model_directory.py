@@ -61,6 +61,21 @@ class ModelDirectory:
             raise AwsError("ResourceNotFoundException", "This model version has reached the end of its life.", 404)
         return {"modelDetails": _details(model, region)}
 
+    def availability(self, identifier: str) -> Answer:
+        """
+        Answer GetFoundationModelAvailability: every model is open to the one account there is.
+
+        Raises: AwsError as GetFoundationModel does.
+        """
+        model_id = self.foundation_model(identifier, "")["modelDetails"]["modelId"]
+        return {
+            "modelId": model_id,
+            "agreementAvailability": {"status": "AVAILABLE"},
+            "authorizationStatus": "AUTHORIZED",
+            "entitlementAvailability": "AVAILABLE",
+            "regionAvailability": "AVAILABLE",
+        }
+
     def foundation_models(self, query: dict[str, str], region: str) -> Answer:
         """Answer ListFoundationModels."""
         _refuse_unknown(query, {"byProvider", "byOutputModality", "byInferenceType"})

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+# What a run may use in a minute where nobody says otherwise: 80 % of a usual quota.
+REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE = 800, 1_600_000
 # A thread that wakes late may catch up this much, and calls may come closer together on their way; the rate is lower by
 # what both could add to a sliding minute.
 CATCH_UP_S, ON_THE_WAY_S = 0.15, 0.1

@@ -18,6 +18,7 @@ from chatcensus.evaluation import Evaluation
 from chatcensus.mapping import Stored
 from chatcensus.preview import Preview
 from chatcensus.selection import Found
+from tests import command_manual
 from tests.fakes import INCLUDE, MAPPING, MODEL, NOON, TAXONOMY, conversation_item
 
 TABLE, CANARY = "chat-conversations", "canary-0815"
@@ -81,6 +82,19 @@ def test_it_shows_how_many_at_what_cost_and_what_would_change_and_writes_nothing
     assert local_aws.stats()["converse_calls"] == 3
     assert dynamodb.scan(TableName=TABLE)["Items"] == before
     assert local_aws.stats()["dynamodb_writes"] == writes
+
+
+def test_the_json_says_the_same(dynamodb: Any):
+    put_judged(dynamodb, "c1", "hr")
+
+    told = json.loads(run("--where", "category=hr", "--sample", "1", "--json"))
+
+    assert set(told) == command_manual.keys("reevaluate")
+    assert (told["matching"], told["due"], told["sample"]["judged"]) == (1, 1, 1)
+    assert told["kinds"] == [{"kind": "hr", "prompt_version": "a" * 12, "model": "old-model", "conversations": 1}]
+    assert told["sample"]["cost_micro_usd"] > 0
+    assert told["sample"]["changes"][0]["before"] == "hr"
+    assert told["conf"]["reevaluate"] == "category=hr"
 
 
 def test_a_sample_never_costs_more_than_it_may(local_aws: Any, dynamodb: Any):
@@ -177,7 +191,7 @@ def test_the_sample_is_drawn_from_all_that_match_and_no_larger_than_asked():
     ]
     drawn = set[str]()
     for seed in range(20):
-        preview = Preview(5, "Judge it.", MODEL.price(NOON.date()), random.Random(seed))  # noqa: S311
+        preview = Preview(5, "Judge it.", MODEL.price(NOON.date()), random.Random(seed))
         for each in found:
             preview.add(each)
         assert len(preview.sample) == 5

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from chatcensus.__main__ import app, main
+from tests import command_manual
 from tests.fakes import INCLUDE
 
 TABLE = "chat"
@@ -79,6 +80,20 @@ def test_a_table_that_the_mapping_fits_is_ok(dynamodb):
         "OK",
     ]
     assert result.exit_code == 0
+
+
+def test_the_json_says_the_same(dynamodb):
+    create_table(dynamodb, "conversation_id")
+    put(dynamodb, conversation_id="c1", turns=CANARY)
+
+    result = run(*preset("simple"), "--json")
+
+    told = json.loads(result.stdout)
+    assert set(told) == command_manual.keys("table check")
+    assert told["is_ok"] is False
+    assert told["changes"]
+    assert any(line.startswith("unreadable") for line in told["lines"])
+    assert result.exit_code == 1
 
 
 def test_another_key_is_a_change_to_make_and_ends_the_look(dynamodb):
@@ -204,4 +219,4 @@ def test_without_a_region_it_says_so(monkeypatch: pytest.MonkeyPatch):
 
     line = line_of_exit(monkeypatch, *preset("simple"))
 
-    assert line.startswith("AWS cannot be asked (NoRegionError): check Region, credentials")
+    assert line.startswith("AWS cannot be asked (NoRegionError): no Region is set: set AWS_DEFAULT_REGION")

@@ -111,7 +111,7 @@ def test_the_dag_parses_without_network_database_variable_or_connection(tmp_path
     assert report == {
         "is_closed": True,
         "is_watched": True,
-        "dags": ["chat_census"],
+        "dags": ["census_doctor", "chat_census"],
         "errors": {},
         "asked": [],
         "connected": [],

@@ -14,6 +14,7 @@ LIBRARY = PLUGINS / "chatcensus"
 KNOWS_AIRFLOW = ("operators", "dashboard")
 # Of several operators.
 HELPERS = {f"chatcensus.operators.{name}" for name in ("aws_client", "secret", "lineage", "run_link")}
+HELPERS |= {f"chatcensus.commands.{name}" for name in ("options", "terminal")}  # of several commands
 
 SOURCES = sorted([*PLUGINS.rglob("*.py"), *DAGS.rglob("*.py")])
 COMMAND_LIST = LIBRARY / "__main__.py"
@@ -50,13 +51,14 @@ def _imports_of(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.ImportFrom):
         assert node.level == 0, "imports are absolute"
         assert node.module
-        yield node.module
+        yield from {f"{node.module}.{alias.name}" for alias in node.names} & MODULES or {node.module}
 
 
 def package(name: str) -> str:
     return name.partition(".")[0]
 
 
+MODULES = {module_name(path) for path in SOURCES}
 PURE_NAMES = {module_name(path) for path in PURE}
 each_pure = pytest.mark.parametrize("path", PURE, ids=[path.stem for path in PURE])
 each_adapter = pytest.mark.parametrize("path", ADAPTERS, ids=[path.stem for path in ADAPTERS])
@@ -83,7 +85,7 @@ def test_an_adapter_imports_pure_modules_adapters_and_boto3(path: Path):
 def test_a_command_imports_what_runs_without_airflow(path: Path):
     ours = PURE_NAMES | {module_name(other) for other in [*ADAPTERS, *COMMANDS]}
     for name in imported(path):
-        assert name in ours or package(name) in STANDARD | {"boto3", "botocore", "jinja2", "typer"}, name
+        assert name in ours or package(name) in STANDARD | {"boto3", "botocore", "jinja2", "rich", "typer"}, name
 
 
 def modules_after_importing(paths: list[Path]) -> set[str]:

@@ -12,7 +12,7 @@ The ledger: the control table with one row per run (spend, tally, export) and th
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +136,33 @@ class Ledger:
         """Remember a conversation that cannot carry an evaluation itself; False when that is known already."""
         row = {"reason": str(reason), "run_id": self.run_id}
         return self._set(_key("quarantine", conversation_id), row, "attribute_not_exists(pk)")
+
+    def quarantines(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of all conversations that `quarantine` has remembered, in any run."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.control_table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "quarantine"}},
+        )
+        for page in pages:
+            yield from ({name: _deserialize(value) for name, value in item.items()} for item in page["Items"])
+
+    def forget_quarantine(self, conversation_id: str, run_id: str) -> bool:
+        """
+        Forget that a conversation had no room, if it is what *run_id* has remembered; False when it is not any more.
+
+        No run reads this row to decide what is due: to forget it pays for nothing.
+        """
+        try:
+            self.client.delete_item(
+                TableName=self.control_table,
+                Key=_key("quarantine", conversation_id),
+                ConditionExpression="run_id = :run_id",
+                ExpressionAttributeValues={":run_id": {"S": run_id}},
+            )
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def add_calls(self, conversation: Conversation, calls: int) -> int:
         """Add calls that came to nothing to those of earlier runs about the same text; return how many it has had."""

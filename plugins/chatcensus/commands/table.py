@@ -1,20 +1,12 @@
 """`table check`: read some items, and show what the mapping understands of them."""
 
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import boto3
 import typer
-from boto3.dynamodb.types import TypeDeserializer
 
-from chatcensus.aws.bodies import body_text
-from chatcensus.aws.index import checked_index
-from chatcensus.errors import SetupError
-from chatcensus.include import read_yaml
-from chatcensus.mapping import Item, TableMapping
-from chatcensus.table_check import TableCheck, check_items
+from chatcensus.commands import options
+from chatcensus.commands.terminal import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +15,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
     from mypy_boto3_s3 import S3Client
 
+    from chatcensus.mapping import Item, TableMapping
+    from chatcensus.table_check import TableCheck
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  chatcensus table check --table chat-conversations
+
+  chatcensus table check --mapping include/presets/simple.yaml --items 1000 --json
+"""
+
 app = typer.Typer(help="Look at the conversation table through the mapping.", no_args_is_help=True)
-_deserialize = TypeDeserializer().deserialize
 
 
 @app.callback()
@@ -32,24 +34,36 @@ def _of_table() -> None:
     """Keep `check` a word of its own: typer folds the only command of a group into the group."""
 
 
-@app.command()
+@app.command(epilog=EXAMPLES)
 def check(
-    table: Annotated[str, typer.Option(help="The name of the conversation table.")],
+    table: options.Table,
     mapping: Annotated[Path, typer.Option(help="Yours, or one of include/presets/*.yaml.")] = Path(
         "include/table.yaml"
     ),
     items: Annotated[int, typer.Option(min=1, max=10_000, help="How many items to read.")] = 100,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show, without any text, what the mapping understands of a table's items; exit code 1 when it needs a change."""
+    from chatcensus.include import read_yaml
+    from chatcensus.mapping import TableMapping
+
     mapped = read_yaml(mapping, TableMapping)
-    found = _look(boto3.client("dynamodb"), boto3.client("s3"), table, mapped, items)
-    typer.echo(f"Table {table} through {mapping}")
-    typer.echo("\n".join(found.lines))
-    typer.echo("\n".join(["To change:", *(f"  {change}" for change in found.changes)]) if found.changes else "OK")
+    found = _look(options.client("dynamodb"), options.client("s3"), table, mapped, items)
+    if as_json:
+        say_json({"table": table, "is_ok": not found.changes, "lines": found.lines, "changes": found.changes})
+    else:
+        changes = ["To change:", *(f"  {change}" for change in found.changes)] if found.changes else ["OK"]
+        say([f"Table {table} through {mapping}", *found.lines, *changes])
     raise typer.Exit(1 if found.changes else 0)
 
 
-def _look(dynamodb: "DynamoDBClient", s3: "S3Client", table: str, mapping: TableMapping, limit: int) -> TableCheck:
+def _look(dynamodb: "DynamoDBClient", s3: "S3Client", table: str, mapping: "TableMapping", limit: int) -> "TableCheck":
+    from datetime import UTC, datetime
+    from functools import partial
+
+    from chatcensus.aws.bodies import body_text
+    from chatcensus.table_check import TableCheck, check_items
+
     found = TableCheck()
     description = dynamodb.describe_table(TableName=table)["Table"]
     keys = [key["AttributeName"] for key in description["KeySchema"]]
@@ -66,7 +80,12 @@ def _look(dynamodb: "DynamoDBClient", s3: "S3Client", table: str, mapping: Table
     return found
 
 
-def _check_index(found: TableCheck, table: str, description: "TableDescriptionTypeDef", mapping: TableMapping) -> None:
+def _check_index(
+    found: "TableCheck", table: str, description: "TableDescriptionTypeDef", mapping: "TableMapping"
+) -> None:
+    from chatcensus.aws.index import checked_index
+    from chatcensus.errors import SetupError
+
     if mapping.partition.strategy == "scan":
         found.say("partition", "scan: every run reads the whole table")
         return
@@ -78,8 +97,11 @@ def _check_index(found: TableCheck, table: str, description: "TableDescriptionTy
 
 
 def _items(dynamodb: "DynamoDBClient", table: str, limit: int) -> "Iterator[Item]":
+    from boto3.dynamodb.types import TypeDeserializer
+
+    deserialize = TypeDeserializer().deserialize
     some = {"MaxItems": limit, "PageSize": limit}
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, PaginationConfig=some)  # type: ignore[arg-type]
     for page in pages:
         for item in page["Items"]:
-            yield {name: _deserialize(value) for name, value in item.items()}
+            yield {name: deserialize(value) for name, value in item.items()}

@@ -1,4 +1,4 @@
-"""Where the dashboard has its data from: Airflow Variables, and AWS by the Airflow connection of the pipeline."""
+"""Where the dashboard has its data from: Airflow Variables, and AWS by an Airflow connection of its own."""
 
 import time
 from functools import cache
@@ -10,7 +10,7 @@ from botocore.config import Config
 
 from chatcensus.errors import SetupError
 
-CONNECTION = "aws_default"
+CONNECTION = "chatcensus_dashboard"
 VARIABLE_SECONDS = 30  # a secrets backend may be a call over the network, and may cost
 # A person waits: better a quick 503 than a page that hangs for the minute that is botocore's default.
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})

@@ -3,6 +3,7 @@
 from chatcensus.operators.alert import alert_of_edition, alert_of_failure
 from chatcensus.operators.classify import ClassifySegmentOperator
 from chatcensus.operators.correct import CorrectSharesOperator
+from chatcensus.operators.doctor import DoctorOperator
 from chatcensus.operators.export import ExportTableOperator
 from chatcensus.operators.gate import CheckEditionOperator
 from chatcensus.operators.lineage import PUBLISHES
@@ -21,6 +22,7 @@ __all__ = [
     "CheckEditionOperator",
     "ClassifySegmentOperator",
     "CorrectSharesOperator",
+    "DoctorOperator",
     "ExportTableOperator",
     "PlanSegmentsOperator",
     "PublishSummariesOperator",

@@ -12,6 +12,7 @@ from airflow.providers.amazon.aws.notifications.sns import SnsNotifier
 from airflow.sdk import Context, Variable
 
 from chatcensus.dashboard.figures import usd_rounded
+from chatcensus.operators.aws_client import CONNECTION
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,10 @@ def _send(subject: str, text: str) -> None:
 # `notify` and not a call: a call would take the text for a template.
 def _sns(topic: str, subject: str, text: str) -> None:
     plain = subject.encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
-    SnsNotifier(target_arn=topic, message=text, subject=plain, region_name=topic.split(":")[3]).notify({})  # type: ignore[no-untyped-call]
+    region = topic.split(":")[3]
+    SnsNotifier(  # type: ignore[no-untyped-call]
+        aws_conn_id=CONNECTION, target_arn=topic, message=text, subject=plain, region_name=region
+    ).notify({})
 
 
 def _slack(connection: str, _subject: str, text: str) -> None:

@@ -18,7 +18,7 @@ from chatcensus.interval import Window
 from chatcensus.job import Job
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
-from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client, run_ledger
 from chatcensus.operators.secret import read_secret
 from chatcensus.pacing import Quota
 from chatcensus.partition import Segment
@@ -84,7 +84,7 @@ class ClassifySegmentOperator(BaseOperator):
         reevaluate: str = "",
         is_dry_run: str = "false",
         pseudonym_variable: str = "chatcensus_pseudonym_secret",
-        aws_conn_id: str = "aws_default",
+        aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

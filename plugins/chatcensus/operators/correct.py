@@ -12,7 +12,7 @@ from chatcensus.aws.editions import Editions
 from chatcensus.edition import Edition
 from chatcensus.gold import misfit, read_gold
 from chatcensus.include import read_yaml
-from chatcensus.operators.aws_client import airflow_errors, aws_client
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client
 from chatcensus.shares import Share, corrected_shares, refusal
 from chatcensus.summaries import POOLED, Column, Summaries, Summary, Value
 from chatcensus.taxonomy import Taxonomy
@@ -50,7 +50,7 @@ class CorrectSharesOperator(BaseOperator):
         summaries: Path,
         gold: Path,
         taxonomy: Path,
-        aws_conn_id: str = "aws_default",
+        aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

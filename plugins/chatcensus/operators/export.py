@@ -12,7 +12,7 @@ from chatcensus.aws.exporting import Exporter
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import read_attributes
 from chatcensus.mapping import TableMapping
-from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client, run_ledger
 from chatcensus.operators.lineage import export_lineage
 from chatcensus.snapshot import Snapshot, columns_version
 
@@ -47,9 +47,12 @@ class ExportTableOperator(DynamoDBToS3Operator):
         publish: str = "true",
         full_export: str = "false",
         timeout_s: int = 6 * 3600,
+        source_aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
-        super().__init__(point_in_time_export=True, export_format="ION", **kwargs)
+        super().__init__(
+            point_in_time_export=True, export_format="ION", source_aws_conn_id=source_aws_conn_id, **kwargs
+        )
         self.control_table, self.database, self.mapping, self.timeout_s = control_table, database, mapping, timeout_s
         self.publish, self.full_export = publish, full_export
         self._snapshot: Snapshot | None = None

@@ -5,16 +5,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.sql.operators.sql import SQLCheckOperator, SQLCheckResult
+from airflow.providers.common.sql.operators.sql import SQLCheckOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from chatcensus.answer import Reason
 from chatcensus.aws.athena import Athena
 from chatcensus.include import read_yaml
-from chatcensus.operators.aws_client import airflow_errors, aws_client
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client
 from chatcensus.operators.lineage import athena_tables, lineage
 from chatcensus.summaries import Summaries
+
+try:
+    from airflow.providers.common.sql.operators.sql import SQLCheckResult
+except ImportError:  # Airflow 3.2's provider has none, and nothing there reads the results
+    from types import SimpleNamespace as SQLCheckResult  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     import jinja2
@@ -79,7 +84,7 @@ class CheckEditionOperator(SQLCheckOperator):
         database: str,
         workgroup: str,
         summaries: Path,
-        aws_conn_id: str = "aws_default",
+        aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(sql=sql, database=database, retry_on_failure=False, **kwargs)

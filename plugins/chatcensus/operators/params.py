@@ -2,6 +2,7 @@
 
 from airflow.sdk import Param
 
+from chatcensus.pacing import REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE
 from chatcensus.reevaluation import EXAMPLE
 
 # The form refuses what is plainly wrong; `plan` reads the rest, and says what is wrong with it.
@@ -27,9 +28,14 @@ PARAMS = {
     ),
     "in_flight": Param(64, type="integer", minimum=1, maximum=256, description="Model calls of a task at one time"),
     "requests_per_minute": Param(
-        800, type="number", exclusiveMinimum=0, description="Requests a minute for all runs together: 80 % of the quota"
+        REQUESTS_PER_MINUTE,
+        type="number",
+        exclusiveMinimum=0,
+        description="Requests a minute for all runs together: 80 % of the quota",
     ),
-    "tokens_per_minute": Param(1_600_000, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"),
+    "tokens_per_minute": Param(
+        TOKENS_PER_MINUTE, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"
+    ),
     "max_rejection_percent": Param(5, type="number", minimum=0, maximum=100, description="Fail at more bad answers"),
     "max_drift_points": Param(
         20, type="number", minimum=0, maximum=100, description="Publish nothing when a share moves further, in points"

@@ -1,6 +1,5 @@
 """plan: look at the table, say what the run will do and may cost, and split it into segments."""
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,25 +7,18 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from chatcensus.aws.index import IndexWalk, checked_index
 from chatcensus.aws.progress import planned
-from chatcensus.conversation import estimated_tokens
+from chatcensus.aws.segments import cut_table
 from chatcensus.errors import SetupError
-from chatcensus.forecast import OUTPUT_TOKENS
+from chatcensus.forecast import forecast, most_in_time, read_units, usage_of_one
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window, window
 from chatcensus.mapping import TableMapping
-from chatcensus.model_catalog import Model, ModelCatalog
-from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
-from chatcensus.partition import MAX_SEGMENTS, PendingIndex, Scan, Segment, index_segments, scan_segments
-from chatcensus.pricing import Price, TablePrices, Usage, cost_micro_usd, micro_usd
+from chatcensus.model_catalog import ModelCatalog
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client, run_ledger
+from chatcensus.partition import MAX_SEGMENTS, Segment
+from chatcensus.pricing import TablePrices, micro_usd
 from chatcensus.reevaluation import Where
-
-BYTES_PER_TOKEN = 3.0  # of an item; between English (about 4) and Japanese (about 2.5)
-# A segment is sized for half of the task's execution_timeout, at the quota's part of one of the tasks at a time.
-SEGMENT_MINUTES, TASKS_AT_ONCE = 180, 4
-READ_UNIT_BYTES = 4096  # of one consistent read; half a unit where it need not be
-INDEX_ENTRY_BYTES = 300  # keys and DynamoDB's own 100 bytes, about
 
 
 class PlanSegmentsOperator(BaseOperator):
@@ -89,7 +81,7 @@ class PlanSegmentsOperator(BaseOperator):
         created_from: str = "",
         created_before: str = "",
         timezone: str = "UTC",
-        aws_conn_id: str = "aws_default",
+        aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -103,7 +95,8 @@ class PlanSegmentsOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return one small mapping per segment; no conversation is read."""
         with airflow_errors():
-            if self.reevaluate.strip():
+            is_reevaluation = bool(self.reevaluate.strip())
+            if is_reevaluation:
                 Where.parse(self.reevaluate)  # here, and not in each of a thousand segments
             model = read_yaml(self.models, ModelCatalog).model(self.model)
             mapping, prices = read_yaml(self.mapping, TableMapping), read_yaml(self.prices, TablePrices)
@@ -117,7 +110,7 @@ class PlanSegmentsOperator(BaseOperator):
             one = usage_of_one(table_bytes / max(1, items), self.instructions)
             per_segment = min(int(self.conversations_per_segment), most_in_time(one, model, quota))
             judged = _window(context, self.created_from, self.created_before, self.timezone)
-            segments = self._segments(dynamodb, description, mapping, per_segment, judged)
+            segments = cut_table(dynamodb, description, mapping, per_segment, judged, is_reevaluation=is_reevaluation)
             found = sum(segment.expected for segment in segments) if segments[0].read.strategy == "index" else items
             units = read_units(segments[0].read.strategy, found, items, table_bytes)
             expected = forecast(found, int(self.max_conversations), one, model.price(today), model.burndown, quota)
@@ -128,18 +121,6 @@ class PlanSegmentsOperator(BaseOperator):
         self._tell(segments, expected, per_segment)
         context["ti"].xcom_push(key="forecast", value=expected)
         return [segment.as_dict() for segment in segments]
-
-    def _segments(
-        self, dynamodb: Any, description: Any, mapping: TableMapping, per_segment: int, judged: Window
-    ) -> list[Segment]:
-        strategy, plain = mapping.partition, judged.as_dict()
-        # What is judged is not in the index of what is pending.
-        is_not_there = bool(self.reevaluate.strip()) and isinstance(strategy, PendingIndex)
-        if isinstance(strategy, Scan) or is_not_there:
-            return scan_segments(description["ItemCount"], per_segment, plain)
-        index = checked_index(self.table, description, strategy)
-        pieces = IndexWalk(dynamodb, self.table, index, per_segment).pieces(strategy.keys(judged.start, judged.end))
-        return index_segments(pieces, per_segment, index, plain)
 
     def _tell(self, segments: Sequence[Segment], expected: Mapping[str, int], per_segment: int) -> None:
         how = "scan: the whole table is read once" if segments[0].read.strategy == "scan" else "index: only its entries"
@@ -159,53 +140,6 @@ class PlanSegmentsOperator(BaseOperator):
             *(expected[name] for name in ("conversations", "input_tokens", "output_tokens")),
             *(expected["cost_micro_usd"] / 1e6, expected["minutes"], free),
         )
-
-
-def usage_of_one(item_bytes: float, instructions: str) -> Usage:
-    """Return the tokens of one call about an item of *item_bytes*."""
-    return Usage(math.ceil(item_bytes / BYTES_PER_TOKEN + estimated_tokens(instructions)), OUTPUT_TOKENS)
-
-
-def most_in_time(one: Usage, model: Model, quota: Mapping[str, float]) -> int:
-    """Return how many conversations, each with the tokens of *one*, a task can judge well before its timeout."""
-    tokens = one.input_tokens + model.burndown * one.output_tokens
-    per_minute = min(quota["requests_per_minute"], quota["tokens_per_minute"] / tokens)
-    return max(1, int(per_minute / TASKS_AT_ONCE * SEGMENT_MINUTES))
-
-
-def forecast(
-    found: int, most: int, one: Usage, price: Price, burndown: int, quota: Mapping[str, float]
-) -> dict[str, int]:
-    """
-    Return what judging *found* conversations would take: conversations, tokens, micro-USD, minutes at the *quota*.
-
-    Shape: no more than *most* (0: all) are judged, each with one call of the tokens of *one*.
-    """
-    conversations = min(found, most) if most else found
-    usage = Usage(one.input_tokens * conversations, one.output_tokens * conversations)
-    tokens = usage.input_tokens + burndown * usage.output_tokens
-    minutes = max(conversations / quota["requests_per_minute"], tokens / quota["tokens_per_minute"])
-    return {
-        "conversations": conversations,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cost_micro_usd": cost_micro_usd(usage, price),
-        "minutes": math.ceil(minutes),
-    }
-
-
-def read_units(strategy: str, found: int, items: int, table_bytes: int) -> int:
-    """
-    Return about how many read units the run takes, at the table's mean size of an item.
-
-    A scan reads every item, whatever is pending. An index is read twice, to plan and to classify, at half the units,
-    and then each item of its entries.
-    Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
-    """
-    if strategy == "scan":
-        return math.ceil(table_bytes / READ_UNIT_BYTES)
-    index_units = 2 * found * INDEX_ENTRY_BYTES / READ_UNIT_BYTES / 2
-    return math.ceil(index_units) + found * math.ceil(table_bytes / max(1, items) / READ_UNIT_BYTES)
 
 
 def _window(context: Context, created_from: str = "", created_before: str = "", timezone: str = "UTC") -> Window:

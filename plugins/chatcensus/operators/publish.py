@@ -20,7 +20,7 @@ from chatcensus.dashboard.summary import summary_markdown
 from chatcensus.edition import Edition
 from chatcensus.errors import SnapshotIncomplete
 from chatcensus.include import read_yaml
-from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client, run_ledger
 from chatcensus.operators.lineage import publish_lineage, tell_published
 from chatcensus.operators.run_link import RunLink
 from chatcensus.publication import Tables, check_tables, compact_json, report
@@ -69,7 +69,7 @@ class PublishSummariesOperator(BaseOperator):
         timezone: str,
         summaries: Path,
         taxonomy: Path,
-        aws_conn_id: str = "aws_default",
+        aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

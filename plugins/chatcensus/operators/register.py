@@ -22,7 +22,7 @@ from chatcensus.evaluation import conversation_subkey
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import LayerSql, read_attributes
 from chatcensus.mapping import TableMapping
-from chatcensus.operators.aws_client import airflow_errors, aws_client, run_ledger
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client, run_ledger
 from chatcensus.operators.lineage import register_lineage
 from chatcensus.operators.secret import read_secret
 from chatcensus.snapshot import Snapshot, columns_version
@@ -80,7 +80,7 @@ class RegisterSnapshotOperator(BaseOperator):
         timezone: str,
         pseudonym_variable: str = "chatcensus_pseudonym_secret",
         timeout_s: int = 6 * 3600,
-        aws_conn_id: str = "aws_default",
+        aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

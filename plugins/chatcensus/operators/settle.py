@@ -7,7 +7,7 @@ from airflow.sdk import BaseOperator, Context
 
 from chatcensus.answer import Reason
 from chatcensus.errors import SetupError
-from chatcensus.operators.aws_client import airflow_errors, run_ledger
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, run_ledger
 from chatcensus.selection import MOST_UNREADABLE
 from chatcensus.tally import Tally
 
@@ -39,7 +39,7 @@ class SettleRunOperator(BaseOperator):
         control_table: str,
         max_rejection_percent: str | float,
         is_dry_run: str = "false",
-        aws_conn_id: str = "aws_default",
+        aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

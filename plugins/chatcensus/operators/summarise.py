@@ -15,7 +15,7 @@ from chatcensus.aws.athena import unload
 from chatcensus.aws.editions import Editions
 from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
-from chatcensus.operators.aws_client import airflow_errors, aws_client
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client
 from chatcensus.summaries import Summaries, Summary
 
 if TYPE_CHECKING:
@@ -58,9 +58,10 @@ class SummariseTableOperator(AthenaOperator):
         per_user_table: str,
         summaries: Path,
         sleep_time: int = 1,
+        aws_conn_id: str = CONNECTION,
         **kwargs: Any,
     ) -> None:
-        super().__init__(sleep_time=sleep_time, log_query=False, **kwargs)
+        super().__init__(sleep_time=sleep_time, log_query=False, aws_conn_id=aws_conn_id, **kwargs)
         self.edition: Mapping[str, Any] = edition
         self.min_users, self.per_user_table = min_users, per_user_table
         self.result_bucket, self.summaries = result_bucket, summaries
