@@ -43,7 +43,7 @@ class Bench:
     """One table whose clock is ours, and what Athena was asked."""
 
     def __init__(self, items: int) -> None:
-        self.items, self.time, self.random = items, datetime(2026, 11, 1, tzinfo=UTC), Random(1)  # noqa: S311
+        self.items, self.time, self.random = items, datetime(2026, 11, 1, tzinfo=UTC), Random(1)
         self.aws = LocalAws(Settings(export_delay_s=0), now=lambda: self.time).start()
         create_stack(self.aws.client("cloudformation"), {"CreateConversationTable": "true"})
         self.dynamodb, self.scanned = self.aws.client("dynamodb"), 0
@@ -160,7 +160,7 @@ def _measured(bench: Bench, name: str, run: str) -> Iterator[str]:
     yield from _other_ways(bench, name, before, layered, exported, known)
     same = "select count(*) as n from (({0} except {1}) union all ({1} except {0})) as different"
     columns = "conversation_id, outcome, category, inquiry_score, cost_micro_usd, day, created_at, evaluated_at"
-    rows = [f"select {columns} from evaluations where export_id = '{s.export_id}'" for s in (layered, full)]  # noqa: S608
+    rows = [f"select {columns} from evaluations where export_id = '{s.export_id}'" for s in (layered, full)]
     [different] = bench.query(same.format(*rows))
     yield f"| {name} | rows that differ between layers and full export: {different['n']} | | | |"
     bench.scanned_since(known)
@@ -171,11 +171,11 @@ def _other_ways(
 ) -> Iterator[str]:
     """Merge the newest layer of *after* into what *before* showed: by MERGE, and by writing it all anew."""
     table, newest = f"merged_{len(known)}", f"{len(after.layers) - 1:06d}"
-    curated = f"select {COLUMNS} from conversations_curated where export_id = '{{}}' and layer = '{{}}'"  # noqa: S608
+    curated = f"select {COLUMNS} from conversations_curated where export_id = '{{}}' and layer = '{{}}'"
     changes = curated.format(after.export_id, newest)
     present = f"""select {COLUMNS} from (
         select {COLUMNS}, row_number() over (partition by conversation_id order by layer desc) as nth
-        from conversations_curated where export_id = '{before.export_id}') as ranked where nth = 1"""  # noqa: S608
+        from conversations_curated where export_id = '{before.export_id}') as ranked where nth = 1"""
     bench.query(
         f"create table {table} with (table_type = 'ICEBERG', is_external = false, format = 'PARQUET', "
         f"location = 's3://{RESULTS}/{table}/') as {present}"
@@ -185,7 +185,7 @@ def _other_ways(
     sets = ", ".join(f"{column} = s.{column}" for column in CURATED_COLUMNS)
     values = ", ".join(f"s.{column}" for column in CURATED_COLUMNS)
     bench.query(
-        f"merge into {table} as t using ({changes}) as s on t.conversation_id = s.conversation_id "  # noqa: S608
+        f"merge into {table} as t using ({changes}) as s on t.conversation_id = s.conversation_id "
         f"when matched and s.item_kind = 'deleted' then delete when matched then update set {sets} "
         f"when not matched then insert ({COLUMNS}) values ({values})"
     )
@@ -194,7 +194,7 @@ def _other_ways(
 
     start = time.perf_counter()
     bench.query(
-        f"unload (select {COLUMNS} from ({present}) as p where conversation_id not in "  # noqa: S608
+        f"unload (select {COLUMNS} from ({present}) as p where conversation_id not in "
         f"(select conversation_id from ({changes}) as c) union all ({changes})) "
         f"to 's3://{RESULTS}/rewritten/{table}/' with (format = 'PARQUET', compression = 'SNAPPY')"
     )

@@ -59,7 +59,7 @@ def measure(contender: Contender, case: Case, count: int, scale: float, seed: in
                 [*command, *shared, "--segment", f"{index}/{len(paths)}"] for index, command in enumerate(commands)
             ]
         ends = _run_all(commands, wall_limit_s)
-        with urllib.request.urlopen(f"{url}/stats") as answer:  # noqa: S310  our own stand-in
+        with urllib.request.urlopen(f"{url}/stats") as answer:
             stats = json.load(answer)
         row = _row(contender, behaviour, given, count, stats, ends, _valid(paths))
         sys.stderr.write(f"{table.line(row)}\n")  # a whole table takes many minutes

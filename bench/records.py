@@ -55,7 +55,7 @@ def _text(drawn: random.Random, tokens: int) -> str:
 
 def records(count: int, tokens: int, seed: int = 1) -> Iterator[dict[str, Any]]:
     """Yield *count* conversations of about *tokens* input tokens each: three turns, and the message that holds them."""
-    drawn = random.Random(seed)  # noqa: S311  made-up text is no secret
+    drawn = random.Random(seed)
     filler = [_text(drawn, tokens) for _ in range(50)]
     for number in range(count):
         text = filler[number % len(filler)]
@@ -80,7 +80,7 @@ def write(folder: Path, count: int, tokens: int) -> Path:
     request = {
         "model_id": MODEL_ID,
         "max_tokens": MAX_TOKENS,
-        "instructions": "Judge the conversation. " + _text(random.Random(0), INSTRUCTIONS_TOKENS),  # noqa: S311
+        "instructions": "Judge the conversation. " + _text(random.Random(0), INSTRUCTIONS_TOKENS),
         "tool_config": tool_config(taxonomy),
         "categories": sorted(taxonomy.keys),
     }

@@ -140,7 +140,7 @@ class StandIn:
     def _call(self, conversation: bytes, request: dict[str, Any], input_tokens: int, reserved_tokens: float) -> _Call:
         """Draw what becomes of this call of this conversation."""
         behaviour = self.behaviour
-        drawn = random.Random(f"{behaviour.seed}/{conversation!r}/{self._calls[conversation]}")  # noqa: S311  no secret
+        drawn = random.Random(f"{behaviour.seed}/{conversation!r}/{self._calls[conversation]}")
         latency_s = behaviour.latency_s * math.exp(drawn.gauss(0, _LATENCY_SIGMA)) if behaviour.latency_s else 0.0
         lot, kind = drawn.random(), drawn.random()
         fates = {"broken": behaviour.broken, "error": behaviour.errors, "reset": behaviour.resets, "valid": 1.0}

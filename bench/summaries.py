@@ -45,7 +45,7 @@ TYPES = {"string": pa.string(), "bigint": pa.int64(), "int": pa.int32(), "boolea
 
 def files(conversations: int) -> Iterator[bytes]:
     """Return a layer of *conversations* as Parquet files: uneven categories, departments and people."""
-    random = Random(1)  # noqa: S311 - reproducible, not secret
+    random = Random(1)
     people = int(conversations * PEOPLE_PER_CONVERSATION) + 1
     schema = pa.schema([(name, TYPES[kind]) for name, kind in CURATED_COLUMNS.items()])
     for first in range(0, conversations, ROWS_PER_FILE):

@@ -68,7 +68,7 @@ class Census:
             self.glue, self.s3, athena, self.ledger, MAPPING, conversation_subkey(secret), RESULT_BUCKET, *texts
         ).register(snapshot)
         return athena.rows(
-            f"select * from conversations_curated where export_id = '{snapshot.export_id}' order by layer"  # noqa: S608
+            f"select * from conversations_curated where export_id = '{snapshot.export_id}' order by layer"
         )
 
     def forget_exports(self):

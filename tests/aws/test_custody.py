@@ -106,7 +106,7 @@ def _tell(athena, edition, *weeks):
         for name, kind, period, told_with in [*rows, ("another", "week", "2026-10-19", "2026-10-19")]
     )
     athena.rows(
-        "create or replace view shown_periods_editions as select * from "  # noqa: S608
+        "create or replace view shown_periods_editions as select * from "
         f"(values {values}) as t (edition, kind, period, told_with)"
     )
 
@@ -275,7 +275,7 @@ def test_a_layer_that_the_snapshot_should_not_have_is_told(world, athena, regist
 
 def test_a_view_that_shows_other_conversations_than_the_layers_is_told(world, athena, registered):
     athena.rows(
-        "create or replace view evaluations as select conversation_id, export_id, outcome, previous_outcome, category, "  # noqa: S608
+        "create or replace view evaluations as select conversation_id, export_id, outcome, previous_outcome, category, "
         f"cast(null as date) as day, cast(null as date) as week from {CURATED} where conversation_id < '8'"
     )
 
@@ -299,7 +299,7 @@ def test_the_rows_of_several_tables_are_counted_at_once(athena):
     for table, rows in (("some", 3), ("none", 0)):
         values = ", ".join(str(number) for number in range(max(rows, 1)))
         athena.rows(
-            f"create or replace view {table}_editions as select 'e-1' as edition, n from "  # noqa: S608
+            f"create or replace view {table}_editions as select 'e-1' as edition, n from "
             f"unnest(array[{values}]) as t (n) where n < {rows}"
         )
 

@@ -99,7 +99,7 @@ class World:
         s3, ledger = self.aws.client("s3"), self.ledger("any")
         Layers(glue, s3, athena, ledger, self.mapping, SUBKEY, RESULT_BUCKET, *texts).register(snapshot)
         athena.rows(render("views/evaluations.sql", timezone="Asia/Tokyo"))
-        found = athena.rows(f"select * from evaluations where export_id = '{snapshot.export_id}'")  # noqa: S608
+        found = athena.rows(f"select * from evaluations where export_id = '{snapshot.export_id}'")
         return sorted(sorted((k, v or "") for k, v in row.items() if k != "export_id") for row in found)
 
 
@@ -408,7 +408,7 @@ class Turns:
     """Lets one of several threads go on at a time; which one, chance decides at each look at the ledger."""
 
     def __init__(self, seed, names):
-        self.random, self.alive, self.changed = Random(seed), list(names), Condition()  # noqa: S311 - reproducible
+        self.random, self.alive, self.changed = Random(seed), list(names), Condition()
         self.turn = self.random.choice(self.alive)
 
     def wait(self, name):
@@ -533,7 +533,7 @@ def test_a_watermark_is_never_moved_by_a_run_that_has_read_an_older_one(world):
 
 
 def test_increments_and_a_full_export_of_the_same_moment_show_the_same_rows(world):
-    random = Random(4)  # noqa: S311 - reproducible, not secret
+    random = Random(4)
     alive, deleted = set(range(2000)), set()
     world.put(*alive)
     world.snapshot("day 0")

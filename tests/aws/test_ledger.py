@@ -122,7 +122,7 @@ def test_reserving_and_settling_at_once_loses_nothing_and_never_passes_the_cap(d
     budget, seen = 3_000, []
 
     def work(seed):
-        chance, ledger, paid = random.Random(seed), _ledger(dynamodb, budget), 0  # noqa: S311 - a seeded test
+        chance, ledger, paid = random.Random(seed), _ledger(dynamodb, budget), 0
         for _ in range(6):
             reserved = chance.randint(50, 300)
             if ledger.reserve(reserved):

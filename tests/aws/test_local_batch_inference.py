@@ -111,10 +111,10 @@ def test_each_file_of_a_folder_has_an_output_of_its_own(batch):
 
 def test_the_plans_faults_and_bad_requests_are_errors_of_their_records(batch):
     plan = {"rules": [{"fault": "throttle", "match": "albatross"}, {"fault": "truncated", "match": "gull"}]}
-    request = urllib.request.Request(  # noqa: S310  our own address
+    request = urllib.request.Request(
         f"{batch.local_aws.endpoint_url}/_local/faults", json.dumps(plan).encode(), method="PUT"
     )
-    urllib.request.urlopen(request).close()  # noqa: S310
+    urllib.request.urlopen(request).close()
     special = [
         record(0, "the albatross"),
         record(1, "the gull"),

@@ -61,10 +61,10 @@ class Bedrock:
         self.put({"rules": rules, **others})
 
     def put(self, plan):
-        request = urllib.request.Request(  # noqa: S310  our own address
+        request = urllib.request.Request(
             f"{self.local_aws.endpoint_url}/_local/faults", json.dumps(plan).encode(), method="PUT"
         )
-        urllib.request.urlopen(request).close()  # noqa: S310
+        urllib.request.urlopen(request).close()
 
     def converse(self, text="Hello", **changes):
         return self.client.converse(modelId=MODEL, **_request(text, **changes))
@@ -219,7 +219,7 @@ def test_calls_and_paid_replies_are_counted_by_conversation_and_never_by_text(be
     bedrock.converse("the albatross")
     bedrock.converse("the gull")
 
-    with urllib.request.urlopen(f"{bedrock.local_aws.endpoint_url}/_local/conversations") as reply:  # noqa: S310
+    with urllib.request.urlopen(f"{bedrock.local_aws.endpoint_url}/_local/conversations") as reply:
         counted = json.load(reply)
 
     assert counted == {

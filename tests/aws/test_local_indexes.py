@@ -361,10 +361,10 @@ def test_a_time_to_build_that_is_none_is_refused(local_aws, seconds):
 
 
 def _build_for(local_aws, seconds):
-    request = urllib.request.Request(  # noqa: S310  the test's own server
+    request = urllib.request.Request(
         f"{local_aws.endpoint_url}/_local/indexes", json.dumps({"build_s": seconds}).encode(), method="PUT"
     )
-    urllib.request.urlopen(request).close()  # noqa: S310  the test's own server
+    urllib.request.urlopen(request).close()
 
 
 def _units(answer):

@@ -14,9 +14,9 @@ MESSAGES = [{"role": "user", "content": [{"text": "Hello"}]}]
 
 
 def _refusal(local_aws, path, body, headers):
-    request = urllib.request.Request(local_aws.endpoint_url + path, body, headers, method="POST")  # noqa: S310  loopback
+    request = urllib.request.Request(local_aws.endpoint_url + path, body, headers, method="POST")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request)  # noqa: S310  our own loopback address
+        urllib.request.urlopen(request)
     with refused.value as reply:
         return reply.code, json.load(reply)["__type"]
 
@@ -103,9 +103,9 @@ def test_what_moto_cannot_make_sense_of_is_refused_and_not_tried_again(local_aws
 def test_a_member_that_is_null_is_absent(local_aws):
     signed = "AWS4-HMAC-SHA256 Credential=x/20260101/ap-northeast-1/dynamodb/aws4_request, Signature=0"
     headers = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Authorization": signed}
-    request = urllib.request.Request(local_aws.endpoint_url, b'{"Limit": null}', headers)  # noqa: S310  loopback
+    request = urllib.request.Request(local_aws.endpoint_url, b'{"Limit": null}', headers)
 
-    with urllib.request.urlopen(request) as reply:  # noqa: S310  our own loopback address
+    with urllib.request.urlopen(request) as reply:
         assert json.load(reply) == {"TableNames": []}
 
 
@@ -141,7 +141,7 @@ def test_the_body_of_an_object_is_kept_whatever_the_client_calls_it(local_aws):
     s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"})
     url = s3.generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "key"})
 
-    urllib.request.urlopen(urllib.request.Request(url, b"a=1", method="PUT")).close()  # noqa: S310  a form, says urllib
+    urllib.request.urlopen(urllib.request.Request(url, b"a=1", method="PUT")).close()
 
     assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"a=1"
 

@@ -62,7 +62,7 @@ class Company:
 
     def talk(self) -> Iterator[Told]:
         """Return the conversations, oldest first."""
-        draw = random.Random(self.seed)  # noqa: S311 - made-up data
+        draw = random.Random(self.seed)
         people = [self._person(draw, n) for n in range(self.users)]
         activity = _cumulated([draw.lognormvariate(0, 0.9) for _ in people])
         tastes = {name: [draw.uniform(0.4, 1.8) for _ in self.categories] for name in (*self.departments, *self.tiny)}

@@ -51,7 +51,7 @@ def test_a_csv_of_the_page_has_the_bytes_of_the_one_in_the_bucket(chart_page: Wa
 
 
 def test_doubles_are_written_as_in_the_bucket_to_the_last_digit(chart_page: Watched):
-    drawn = random.Random(7)  # noqa: S311
+    drawn = random.Random(7)
     doubles = [
         0.0,
         -0.0,

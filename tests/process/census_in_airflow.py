@@ -199,7 +199,7 @@ class CensusInAirflow(Up):
         """Let the model deny access to whoever sends *text*; None: to nobody."""
         rules = [{"fault": Fault.ACCESS_DENIED, "match": text}] if text else []
         body = json.dumps({"rules": rules}).encode()
-        with urlopen(Request(f"{self.endpoint_url}/_local/faults", body, method="PUT")):  # noqa: S310 - http on 127.0.0.1
+        with urlopen(Request(f"{self.endpoint_url}/_local/faults", body, method="PUT")):
             pass
 
     def work(self) -> Counter[str]:

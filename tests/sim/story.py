@@ -53,7 +53,7 @@ class Story:
     """One world from its beginning to two runs after the faults have stopped."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311 - a replay needs a seed
+        self.random = Random(seed)
         self.world = World(self.random)
         self.processes: list[Process] = []
         self.has_faults, self.most_skew_s = True, 300.0

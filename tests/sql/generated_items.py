@@ -71,7 +71,7 @@ class _Table:
     def person(self, category: str) -> tuple[str | None, str | None, str | None]:
         """Return a user, their department and their group."""
         user = self.random.choice(self.few_people.get(category, self.people))
-        of_user = Random(f"{self.exports} {user}")  # noqa: S311 - the same for the same user
+        of_user = Random(f"{self.exports} {user}")
         department, user_group = _choice(of_user, _DEPARTMENTS), _choice(of_user, _GROUPS)
         return None if self.random.random() < 0.05 else user, department, user_group
 
@@ -91,7 +91,7 @@ def generated_editions(
     later. Where not *is_odd* the table is an ordinary one: it only grows, and what was judged stays as it was judged.
     Where *is_judged* that is also judged to its end: nothing is pending for more than two days.
     """
-    random = Random(seed)  # noqa: S311 - reproducible, not secret
+    random = Random(seed)
     count = seed if seed < 2 else random.randint(2, random.choice(_LARGE_SIZES if is_large else _SIZES))
     export = _FIRST_EXPORT + timedelta(seconds=random.randrange(20 * 7 * 86400))
     people = [f"{number:04x}" for number in range(random.choice(_LARGE_PEOPLE if is_large else _PEOPLE))]

@@ -25,7 +25,7 @@ from local_aws.settings import Settings
 from tests.sql.athena_harness import BUCKET, OUTPUT, Athena, client, running_athena
 
 NUMBERS = "unnest(sequence(1, 10000))"
-ENDLESS = f"select x from {NUMBERS} as a(x), {NUMBERS} as b(y), {NUMBERS} as c(z) where x + y + z = 0"  # noqa: S608
+ENDLESS = f"select x from {NUMBERS} as a(x), {NUMBERS} as b(y), {NUMBERS} as c(z) where x + y + z = 0"
 
 
 @pytest.fixture

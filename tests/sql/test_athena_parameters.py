@@ -61,8 +61,8 @@ def test_insert_create_table_as_and_unload_take_parameters(athena: Athena) -> No
     athena.put_parquet_table("t", {"n": "int"}, [])
     statements = {
         "insert into t select n from (values 1, 2, 3) as v(n) where n > ?": 2,
-        f"create table u with (external_location = 's3://{BUCKET}/u/') as select n from t where n > ?": 2,  # noqa: S608
-        f"unload (select n from t where n > ?) to 's3://{BUCKET}/w/' with (format = 'PARQUET')": 2,  # noqa: S608
+        f"create table u with (external_location = 's3://{BUCKET}/u/') as select n from t where n > ?": 2,
+        f"unload (select n from t where n > ?) to 's3://{BUCKET}/w/' with (format = 'PARQUET')": 2,
     }
 
     for sql, written in statements.items():

@@ -158,14 +158,14 @@ def read_back(athena: Athena, place: str, kinds: list[Kind], body: bytes, form: 
     columns = ", ".join(f"c{number} {hive(kind)}" for number, kind in enumerate(kinds))
     name = re.sub(r"\W", "_", place)
     athena.rows(f"create external table {name} ({columns}) {form} location 's3://{BUCKET}/{place}/'")
-    return athena.rows(f"select * from {name}")  # noqa: S608 - a name made above
+    return athena.rows(f"select * from {name}")
 
 
 def made(
     seed: int, plain: tuple[str, ...], texts: tuple[str, ...] = _TEXTS
 ) -> tuple[Random, list[Kind], list[list[Any]], list[tuple[str | None, ...]]]:
     """Return types, rows, and the rows as they are to be shown."""
-    random = Random(seed)  # noqa: S311 - reproducible, not secret
+    random = Random(seed)
     kinds = [a_kind(random, plain) for _ in range(6)]
     rows = [[a_value(random, kind, texts) for kind in kinds] for _ in range(random.choice((0, 1, 40)))]
     return random, kinds, rows, [tuple(map(shown, row, kinds)) for row in rows]
@@ -218,7 +218,7 @@ def test_rows_come_back_from_json(athena: Athena, seed: int, serde: str) -> None
 @pytest.mark.parametrize("seed", _SEEDS)
 def test_rows_come_back_from_csv(athena: Athena, seed: int) -> None:
     texts = tuple(text for text in _TEXTS if "\n" not in text)
-    random = Random(seed)  # noqa: S311 - reproducible, not secret
+    random = Random(seed)
     rows = [tuple(random.choice(texts) for _ in range(4)) for _ in range(40)]
     lines = (",".join('"' + re.sub(r'(["\\])', r"\\\1", text) + '"' for text in row) for row in rows)
     body = "".join(line + random.choice(("\n", "\r\n")) for line in lines).encode()

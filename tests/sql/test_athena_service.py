@@ -270,7 +270,7 @@ def test_null_is_absent_unknown_members_are_ignored_and_numbers_are_cut_to_whole
 
 def test_a_running_query_can_be_stopped(athena: Athena) -> None:
     numbers = "unnest(sequence(1, 10000))"
-    never_true = f"select count(*) from {numbers} as a(x), {numbers} as b(y), {numbers} as c(z) where x + y + z = 0"  # noqa: S608
+    never_true = f"select count(*) from {numbers} as a(x), {numbers} as b(y), {numbers} as c(z) where x + y + z = 0"
     execution_id = athena.start(never_true)
 
     athena.service.handle("StopQueryExecution", {"QueryExecutionId": execution_id})

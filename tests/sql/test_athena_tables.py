@@ -122,14 +122,14 @@ class KeyedTable:
 
 @pytest.mark.parametrize("kind", ["string", "int", "date"])
 def test_a_partition_that_holds_a_row_of_the_answer_is_never_left_out(kind: str) -> None:
-    random = Random(kind)  # noqa: S311 - reproducible, not secret
+    random = Random(kind)
     keys = pa.table({"c0": pa.array(KEYS[kind], arrow_type(from_hive(kind)))})
     left_out = 0
 
     for _ in range(50):
         where = random.choice((" and ", " or ")).join(a_condition(random, kind) for _ in range(random.randint(1, 3)))
         context = Context(KeyedTable(kind), Helpers(), "2026-10-01 00:00:00.000")
-        relation = QueryCompiler(context).compile(parse_statement(f"select k from t where {where}"))  # noqa: S608 - ours
+        relation = QueryCompiler(context).compile(parse_statement(f"select k from t where {where}"))
         with duckdb.connect() as connection:
             context.helpers.install(connection, relation.sql)
             connection.register("scan_0", keys)
@@ -162,7 +162,7 @@ def test_a_partition_that_holds_a_row_of_the_answer_is_never_left_out(kind: str)
 def test_partitions_that_cannot_answer_are_not_scanned(athena: Athena, kind: str, where: str, count: int) -> None:
     put_partitioned_table(athena, kind)
 
-    sql = f"select count(v) from t where {where}"  # noqa: S608 - ours
+    sql = f"select count(v) from t where {where}"
 
     assert scanned(athena, sql) == count * len(b"row\n")
 
@@ -259,7 +259,7 @@ def test_columns_that_a_partition_declares_otherwise_are_refused(athena: Athena)
 def test_ctas_writes_partitions_and_registers_them(athena: Athena) -> None:
     rows = "(values (1, date '2026-10-01', 'a b/c'), (2, date '2026-10-01', 'x'), (3, null, 'x')) as v(n, day, kind)"
     properties = f"external_location = 's3://{BUCKET}/c/', partitioned_by = array['day', 'kind']"
-    athena.rows(f"create table t with ({properties}) as select * from {rows}")  # noqa: S608 - ours
+    athena.rows(f"create table t with ({properties}) as select * from {rows}")
 
     partitions = athena.glue.get_partitions(DatabaseName="d", TableName="t")["Partitions"]
     folders = {

@@ -69,7 +69,7 @@ def warehouse(local_aws_server) -> Warehouse:
 
 def generated(seed: int) -> list[dict[str, Any]]:
     """Conversations of which half were judged again, with every kind of change."""
-    chance = random.Random(seed)  # noqa: S311 - the same table every time
+    chance = random.Random(seed)
 
     def any_evaluation() -> dict[str, Any]:
         provenance = chance.choice((OLD, NEW))

@@ -52,7 +52,7 @@ def clients(local_aws_server):
 
 
 def _items(seed: int, times: tuple[Any, ...], count: int = 60) -> list[dict[str, Any]]:
-    random = Random(seed)  # noqa: S311 - reproducible, not secret
+    random = Random(seed)
     items = []
     for number in range(count):
         item = {
@@ -72,7 +72,7 @@ def _layer(clients: Any, mapping: TableMapping, key_types: dict[str, str], items
     warehouse.add_snapshot(name, items, items)
     layers = [
         warehouse.rows(
-            f"select * from conversations_curated where export_id = '{name}' and layer = '{layer}' "  # noqa: S608
+            f"select * from conversations_curated where export_id = '{name}' and layer = '{layer}' "
             "order by conversation_id"
         )
         for layer in ("000000", "000001")
@@ -173,7 +173,7 @@ def test_the_first_message_stands_for_the_conversation(clients, kind, sort_keys)
         only=(Only(attribute="role"),),
     )  # fmt: skip
     order = sorted(sort_keys, key=lambda value: value.encode() if kind == "S" else value)
-    random = Random(1)  # noqa: S311
+    random = Random(1)
     items = [
         {"PK": f"c{start}", "SK": key, "role": "user", "dept": f"nth{index}"}
         for start in range(len(order))
@@ -186,11 +186,11 @@ def test_the_first_message_stands_for_the_conversation(clients, kind, sort_keys)
     warehouse.add_snapshot(f"messages{kind}", [*items, earlier])
 
     view = warehouse.rows(
-        f"select conversation_id, department from evaluations where export_id = 'messages{kind}' order by 1"  # noqa: S608
+        f"select conversation_id, department from evaluations where export_id = 'messages{kind}' order by 1"
     )
     assert [tuple(row.values()) for row in view] == sorted((keyed(f"c{n}"), "nth0") for n in range(len(order)))
     kinds = warehouse.rows(
-        f"select item_kind, count(*) as n from conversations_curated where export_id = 'messages{kind}' "  # noqa: S608
+        f"select item_kind, count(*) as n from conversations_curated where export_id = 'messages{kind}' "
         "group by 1 order by 1"
     )
     assert [tuple(row.values()) for row in kinds] == [("conversation", 6), ("later_message", 15), ("other_item", 1)]
@@ -226,7 +226,7 @@ ODD_NAMES = (
 
 @pytest.mark.parametrize("seed", range(4))
 def test_attributes_of_any_name_are_read_alike_by_python_and_in_both_kinds_of_layer(clients, seed):
-    random = Random(seed)  # noqa: S311
+    random = Random(seed)
     key, sort_key, at, department, condition = random.sample(ODD_NAMES, 5)
     mapping = TableMapping(
         partition_key=key, sort_key=sort_key, turns="t", role="r", text="x", department=department,

@@ -49,7 +49,7 @@ def test_the_pairs_of_two_editions_equal_the_recomputation_in_python(statements,
 
 def grid(seed: int) -> pairs.Grid:
     """Return a month of up to seven rows and eight columns, some of whose cells are empty or of one person only."""
-    random = Random(seed)  # noqa: S311 - reproducible, not secret
+    random = Random(seed)
     filled = random.choice((0.4, 0.7, 0.95))
     most = random.choice((3, 9, 20))
     cells = {}

@@ -572,7 +572,7 @@ def test_a_summary_unloaded_to_parquet_holds_the_same_rows_and_plain_types(wareh
 
 
 def test_the_view_gives_every_conversation_with_ordinary_types(warehouse):
-    rows = warehouse.rows(f"select * from evaluations where export_id = '{GIVEN}'")  # noqa: S608
+    rows = warehouse.rows(f"select * from evaluations where export_id = '{GIVEN}'")
 
     by_id = {row["conversation_id"]: row for row in rows}
     evaluation = ITEMS[0]["evaluation"]

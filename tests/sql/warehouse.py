@@ -131,7 +131,7 @@ class Warehouse:
         """Make that edition the one whose values and series are told already."""
         for name, columns in PUBLISHED.items():
             self.run(
-                f"create or replace view {name} as select {columns}, edition from {name}_editions "  # noqa: S608
+                f"create or replace view {name} as select {columns}, edition from {name}_editions "
                 f"where edition = {sql_string(edition_id)}"
             )
 

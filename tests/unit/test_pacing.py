@@ -38,7 +38,7 @@ class Account:
     """
 
     def __init__(self, free: Callable[[float], float] = lambda _: 1.0, tokens: float = 750, used: float = 650) -> None:
-        self.time, self.random, self.free = Time(), random.Random(1), free  # noqa: S311 - seeded
+        self.time, self.random, self.free = Time(), random.Random(1), free
         self.pacer = Pacer(QUOTA, self.time.monotonic, self.time.sleep, self.random.uniform)
         self.tokens, self.used = tokens, used
         self.started: list[float] = []
