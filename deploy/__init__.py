@@ -1,0 +1,1 @@
+"""What brings Chat Census to Amazon MWAA: the package, its check in an environment like MWAA's, and its upload."""
