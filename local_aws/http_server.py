@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _CALL = re.compile(rb"POST (/model/[^ /]+/converse) HTTP/1\.1\r\n")
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:[ \t]*(\d{1,8})(?:\r\n|$)")
+_SIGNED = re.compile(rb"(?i)\r\nauthorization:[ \t]*([^\r]+)")
 _UNUSUAL = re.compile(rb"(?i)\r\n(?:expect|transfer-encoding|connection):")  # werkzeug knows what to do with these
 
 
@@ -51,7 +52,10 @@ class _Handler(MotoRequestHandler):
         body = self.rfile.read(int(length[1]))
         if len(body) < int(length[1]):
             raise ConnectionDropped
-        return Request({"REQUEST_METHOD": "POST", "PATH_INFO": call[1].decode("latin-1")}, body)
+        environ = {"REQUEST_METHOD": "POST", "PATH_INFO": call[1].decode("latin-1")}
+        if signed := _SIGNED.search(head):
+            environ["HTTP_AUTHORIZATION"] = signed[1].decode("latin-1")
+        return Request(environ, body)
 
     def _send(self, reply: Response) -> None:
         lines = "".join(f"{name}: {value}\r\n" for name, value in reply.headers)

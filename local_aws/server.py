@@ -18,6 +18,7 @@ from local_aws.bedrock.stand_in import Judge
 from local_aws.http_server import HttpServer
 from local_aws.journal import Journal, Record
 from local_aws.moto_app import MotoApp
+from local_aws.operations import Operations
 from local_aws.services import Services
 from local_aws.settings import Settings
 from local_aws.wsgi import ConnectionDropped, Request, Response
@@ -57,6 +58,7 @@ class LocalAws:
     def _begin(self) -> None:
         self._moto.reset()
         ids.begin(self.settings.seed, 0)
+        self._operations = Operations(self.settings.region)
         self._services = Services(
             self.settings,
             self._moto,
@@ -147,7 +149,10 @@ class LocalAws:
     def answer(self, request: Request) -> Response:
         """Answer one request, with an error where it is one. Raises: ConnectionDropped where no reply may arrive."""
         try:
-            return self._local(request) if request.path.startswith("/_local/") else self._services.answer(request)
+            if request.path.startswith("/_local/"):
+                return self._local(request)
+            self._operations.note(request)
+            return self._services.answer(request)
         except AwsError as error:
             return Response.of_error(error, request)
         except ConnectionDropped:
@@ -173,6 +178,8 @@ class LocalAws:
         match request.method, request.path.removeprefix("/_local/"):
             case "GET", "stats":
                 return Response.of_json(self.stats())
+            case "GET", "operations":
+                return Response.of_json({"operations": self._operations.told()})
             case "GET", "conversations":
                 return Response.of_json(self._services.converse.counts.by_conversation())
             case "POST", "reset":

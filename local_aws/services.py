@@ -17,6 +17,7 @@ from local_aws.bedrock.faults import FaultPlan
 from local_aws.bedrock.faulty_converse import FaultyConverse
 from local_aws.bedrock.model_directory import ModelDirectory
 from local_aws.bedrock.openai_model import OpenAiModel
+from local_aws.bedrock.service_quotas import list_service_quotas
 from local_aws.bedrock.stand_in import BedrockStandIn, Judge
 from local_aws.dynamodb.exports import DynamoDBExports
 from local_aws.dynamodb.reading import ACTIONS as READS
@@ -122,6 +123,9 @@ class Services:
                 request = request.with_json(body)
             elif service == "AmazonAthena" and action in _ATHENA_STATE:
                 checked(action, request.json())
+        if request.target == "ServiceQuotasV20190624.ListServiceQuotas":
+            region = request.region or self._settings.region
+            return Response.of_json(list_service_quotas(request.json(), self.converse.quota, region))
         if service == "AmazonAthena" and action == "DeleteWorkGroup":
             return self._delete_work_group(request)
         if service == "AmazonAthena" and action not in _ATHENA_STATE:

@@ -11,7 +11,11 @@ STACK = "chatcensus"
 
 
 def create_stack(
-    cloudformation: Any, parameters: Mapping[str, str] | None = None, *, name: str = STACK
+    cloudformation: Any,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    name: str = STACK,
+    template: Path = TEMPLATE,
 ) -> dict[str, str]:
     """
     Create the stack, or take the one that exists, and return its outputs.
@@ -22,8 +26,9 @@ def create_stack(
     if not _exists(cloudformation, name):
         cloudformation.create_stack(
             StackName=name,
-            TemplateBody=TEMPLATE.read_text(encoding="utf-8"),
+            TemplateBody=template.read_text(encoding="utf-8"),
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
             OnFailure="DELETE",
         )
         cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})

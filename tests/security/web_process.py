@@ -17,7 +17,7 @@ from demo.airflow_home import VARIABLES, migrate_here
 from tests.security.people import ANOTHER_DAG, STRANGER
 
 PREFIX = "/chatcensus"
-CONNECTION = os.environ.pop("AIRFLOW_CONN_AWS_DEFAULT", "aws://")
+CONNECTION = os.environ.pop("AIRFLOW_CONN_CHATCENSUS_DASHBOARD", "aws://")
 for name in VARIABLES:
     os.environ.pop(f"AIRFLOW_VAR_{name.upper()}", None)
 
@@ -54,7 +54,7 @@ def _keep_settings() -> None:
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        session.add(Connection(conn_id="aws_default", uri=CONNECTION))
+        session.add(Connection(conn_id="chatcensus_dashboard", uri=CONNECTION))
     for name, value in VARIABLES.items():
         Variable.set(name, value)
 

@@ -1,0 +1,1 @@
+"""The resource types of our templates, by what they are for."""
