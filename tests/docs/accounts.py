@@ -40,6 +40,7 @@ ELSEWHERE: dict[str, Elsewhere] = {
     "make up": Elsewhere(_UP, "make up PORT=$FREE_PORT"),
     "make down": Elsewhere(_UP, "make down"),
     "make": Elsewhere(".ci/run: make test", why_not="lint, types and tests are what CI runs"),
+    "make test": Elsewhere(".ci/run: make test", why_not="this test is a part of it"),
     "make lint": Elsewhere(".ci/run: make lint", why_not="CI runs it"),
     "make types": Elsewhere(".ci/run: make types", why_not="CI runs it"),
     "make docs-commands": Elsewhere(
