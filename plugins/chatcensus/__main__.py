@@ -1,11 +1,13 @@
 """The command `chatcensus`: one line a command. Exit codes: 0 good, 1 something is wrong, 2 wrong usage, 130 Ctrl-C."""
 
+import logging
 import sys
 from typing import Annotated
 
 import typer
 
 from chatcensus.commands import demo, doctor, estimate, quarantine, reevaluate, report, table
+from chatcensus.commands.terminal import OneLine
 from chatcensus.errors import ChatCensusError
 from chatcensus.terminal_text import printable
 
@@ -56,6 +58,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without a letter gets its escape, not an end
+    warnings = logging.StreamHandler()
+    warnings.setFormatter(OneLine())
+    logging.basicConfig(handlers=[warnings], level=logging.WARNING)
     try:
         app(prog_name="chatcensus")
     except ChatCensusError as error:

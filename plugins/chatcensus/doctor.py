@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from chatcensus.conversation import estimated_tokens
 from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
+from chatcensus.instructions import rendered_instructions
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import Model, ModelCatalog
 from chatcensus.pricing import TablePrices
@@ -42,6 +43,7 @@ VERSIONS = {
     "boto3": ("1.43.56", "1.42.81", "2"),
     "pydantic": ("2.13.4", "2.12", "3"),
 }
+_NO_FOLDER = "run it where include/ is, or name that folder with --include"
 _READ_ON = re.compile(r"\bread (\d{4}-\d\d-\d\d)\b")
 
 
@@ -101,18 +103,17 @@ class Files:
     instructions: str | None
 
 
-def read_files(
-    include: Path, model_id: str, render: Callable[[Path, Taxonomy], str], today: date
-) -> tuple[Files, list[Finding]]:
-    """Return what `include/` holds, and a finding for each of its files; *render* makes the prompt's text."""
+def read_files(include: Path, model_id: str, today: date) -> tuple[Files, list[Finding]]:
+    """Return what `include/` holds, and a finding for each of its files."""
     findings: list[Finding] = []
+    mend = "correct include/{}, and deploy it again" if include.is_dir() else _NO_FOLDER
 
     def read(check: str, name: str, model: type[BaseModel], told: Callable[[Any], str]) -> Any:
         try:
             content = read_yaml(include / name, model)
             findings.append(ok(check, f"{name}: {told(content)}"))
         except SetupError as error:
-            findings.append(fail(check, str(error), f"correct include/{name}, and deploy it again"))
+            findings.append(fail(check, str(error), mend.format(name)))
             return None
         return content
 
@@ -128,7 +129,7 @@ def read_files(
     read("summaries", "sql/summaries.yaml", Summaries, lambda it: f"{len(it.summaries)} tables")
     instructions = None
     if taxonomy:
-        instructions, finding = _prompt(include, taxonomy, render)
+        instructions, finding = _prompt(include, taxonomy)
         findings.append(finding)
     model = None
     if catalog and model_id:
@@ -137,12 +138,11 @@ def read_files(
     return Files(mapping, model, instructions), findings
 
 
-def _prompt(include: Path, taxonomy: Taxonomy, render: Callable[[Path, Taxonomy], str]) -> tuple[str | None, Finding]:
+def _prompt(include: Path, taxonomy: Taxonomy) -> tuple[str | None, Finding]:
     try:
-        instructions = render(include, taxonomy)
-    except (SetupError, OSError, UnicodeDecodeError) as error:
-        what = str(error) if isinstance(error, SetupError) else f"classify.md cannot be read ({type(error).__name__})"
-        return None, fail("prompt", what, "correct include/prompts/classify.md, and deploy it again")
+        instructions = rendered_instructions(include, taxonomy)
+    except SetupError as error:
+        return None, fail("prompt", str(error), "correct include/prompts/classify.md, and deploy it again")
     return instructions, ok("prompt", f"prompts/classify.md: about {estimated_tokens(instructions):.0f} tokens")
 
 

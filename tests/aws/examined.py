@@ -11,7 +11,6 @@ from typing import Any
 import boto3
 
 from chatcensus.aws.doctor import examine
-from chatcensus.commands.options import rendered_instructions
 from chatcensus.doctor import Finding, Names
 from demo.airflow_home import VARIABLES
 from tests.conftest import LocalAwsForTests
@@ -53,7 +52,7 @@ def examined(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> dict[str, Finding]:
     """Return what the doctor finds, by check; nothing that AWS says in its own words is in it."""
-    findings = examine(names, include, rendered_instructions, client, now, PATIENT_S)
+    findings = examine(names, include, client, now, PATIENT_S)
     assert CANARY not in str(findings)
     assert len({finding.check for finding in findings}) == len(findings)
     assert all(finding.remedy for finding in findings if finding.level != "OK")

@@ -20,7 +20,6 @@ from typer.testing import CliRunner
 from chatcensus.aws.doctor import CLIENT_CONFIG, DEADLINE_S, examine
 from chatcensus.aws.probing import NEEDED, SERVICES, Probe, look_everywhere
 from chatcensus.commands.doctor import doctor
-from chatcensus.commands.options import rendered_instructions
 from chatcensus.doctor import Finding, Names, is_ill, ok
 from demo.airflow_home import VARIABLES
 from tests.aws.examined import CANARY, DENIED, HAIKU, NAMES, NEVER_FOR_THE_STAND_IN, answering, examined, refusing
@@ -413,7 +412,7 @@ def test_an_aws_that_never_answers_is_told_in_time(silent_port):
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y", "region_name": "ap-northeast-1"}
     client = partial(boto3.client, config=CLIENT_CONFIG, endpoint_url=endpoint, **keys)
 
-    findings = examine(NAMES, INCLUDE, rendered_instructions, client, deadline_s=0.5)
+    findings = examine(NAMES, INCLUDE, client, deadline_s=0.5)
 
     (silence,) = [finding for finding in findings if finding.check == "connection"]
     assert silence.level == "FAIL"

@@ -1,7 +1,8 @@
 """The DAG of the doctor: what it looks at in Airflow, what it leaves behind, and that it ends red when a run would."""
 
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +15,7 @@ from chatcensus.doctor import CHECKS
 from chatcensus.operators import PARAMS, DoctorOperator
 from chatcensus.operators.doctor import XCOM_KEY, _limits, _plugin
 from chatcensus.pacing import REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE
-from demo.airflow_home import VARIABLES, airflow_environment
-from demo.progress import LocalAirflow, local_airflow
+from demo.airflow_home import VARIABLES
 from tests.aws.examined import examined
 from tests.conftest import LocalAwsForTests
 
@@ -111,6 +111,18 @@ def test_a_fault_makes_the_task_red_and_is_named(look):
     assert why == "to be put right before a run: table; the log says how"
 
 
+def test_the_log_has_each_fault_and_its_remedy_at_the_level_of_the_fault(look, capsys):
+    look(table="nope")
+
+    said = re.findall(r"\[(\w+) *\] +((?:FAIL|WARN|fix:).*|\d+ OK, .*FAIL)", capsys.readouterr().out)
+    assert [(level, line.split()[0]) for level, line in said[:-1]] == [
+        *[("error", "FAIL"), ("error", "fix:")],
+        *[("warning", "WARN"), ("warning", "fix:")],
+    ]
+    assert "there is no table nope" in said[0][1]
+    assert said[-1][0] == "info"
+
+
 @pytest.mark.parametrize("secret", ["", "fifteen-letters"])
 def test_a_secret_that_is_too_short_is_told_and_nothing_of_it(look, monkeypatch, secret):
     monkeypatch.setenv(SECRET, secret)
@@ -154,14 +166,6 @@ def test_a_plugins_folder_without_its_hidden_file_fails(tmp_path):
 
 
 # In a real Airflow
-
-
-@pytest.fixture(scope="module")
-def airflow(local_aws_server: LocalAwsForTests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
-    home = tmp_path_factory.mktemp("airflow")
-    environment = airflow_environment(home, local_aws_server.endpoint_url, VARIABLES)
-    with local_airflow(environment, home / "airflow.log") as started:
-        yield started
 
 
 @pytest.mark.airflow

@@ -17,9 +17,9 @@ from airflow.sdk import TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from chatcensus.commands.reevaluate import rendered_instructions
 from chatcensus.edition import Edition
 from chatcensus.include import include_dir, read_yaml
+from chatcensus.instructions import rendered_instructions
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.alert import SLACK, TOPIC
 from chatcensus.operators.retries import RETRY_POLICY

@@ -106,6 +106,16 @@ def test_an_error_is_one_line_on_stderr_and_nothing_on_stdout(environment: dict[
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_an_id_in_a_warning_moves_no_cursor(environment: dict[str, str], local_aws: Any):
+    item = {"conversation_id": {"S": "c\x1b[2J\n1"}}
+    local_aws.client("dynamodb").put_item(TableName="chat-conversations", Item=item)
+
+    ended = run(environment, "estimate", "--json")
+
+    assert json.loads(ended.stdout)["unreadable"] == 1
+    assert ended.stderr == "c\\x1b[2J\\n1 cannot be read: attribute 'turns' is missing\n"
+
+
 def test_without_credentials_it_says_what_to_do(environment: dict[str, str]):
     without = {name: value for name, value in environment.items() if not name.startswith("AWS_") or "EC2" in name}
     without |= {"AWS_DEFAULT_REGION": "ap-northeast-1", "AWS_ENDPOINT_URL": environment["AWS_ENDPOINT_URL"]}

@@ -1,24 +1,28 @@
 """The command `chatcensus`: what the manual says of it, how it starts, and how it says what went wrong."""
 
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
+import botocore.parsers
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from chatcensus import __main__ as main_module
 from chatcensus.__main__ import app, main
-from chatcensus.commands import demo
+from chatcensus.aws.doctor import DEADLINE_S
+from chatcensus.commands import demo, doctor, options
 from chatcensus.commands.aws_errors import line_of
-from chatcensus.commands.terminal import progress
+from chatcensus.commands.terminal import OneLine, progress
 from chatcensus.errors import SetupError
 from chatcensus.operators.params import PARAMS
 from chatcensus.reevaluation import EXAMPLE
@@ -124,8 +128,9 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str]):
 # Errors
 
 
-def client_error(code: str) -> botocore.exceptions.ClientError:
-    answer: Any = {"Error": {"Code": code, "Message": "canary-4711"}}
+def client_error(code: str, header: str = "x-amz-request-id") -> botocore.exceptions.ClientError:
+    told = {"HTTPHeaders": {header: "canary-4711"}}
+    answer: Any = {"Error": {"Code": code, "Message": "canary-4711"}, "ResponseMetadata": told}
     return botocore.exceptions.ClientError(answer, "Scan")
 
 
@@ -136,11 +141,24 @@ def client_error(code: str) -> botocore.exceptions.ClientError:
         (client_error("ExpiredTokenException"), "Scan answered ExpiredTokenException: the credentials have expired"),
         (client_error("UnrecognizedClientException"), "these credentials are not known"),
         (client_error("ThrottlingException"), "try again later"),
+        (client_error("InvalidAccessKeyId"), "these credentials are not known"),
+        (client_error("SignatureDoesNotMatch"), "these credentials are not known: check them, and the clock"),
+        (client_error("RequestTimeTooSkewed"), "set the clock of this machine"),
+        (client_error("PermanentRedirect"), "the bucket is in another Region"),
+        (client_error("403"), "Scan answered 403: allow it to the role"),
+        (client_error("404"), "Scan answered 404: check the names"),
+        (client_error("404", header="server"), "somebody answers who is not AWS: check the proxy"),
         (client_error("SomethingNew"), "Scan answered SomethingNew: check the names"),
+        (botocore.parsers.ResponseParserError("canary-4711"), "somebody answers who is not AWS: check the proxy"),
+        (botocore.exceptions.ParamValidationError(report="canary-4711"), "AWS allows no such name"),
         (botocore.exceptions.NoRegionError(), "no Region is set: set AWS_DEFAULT_REGION"),
         (botocore.exceptions.NoCredentialsError(), "no credentials are found: sign in, or set AWS_PROFILE"),
         (botocore.exceptions.ProfileNotFound(profile="canary-4711"), "the profile of AWS_PROFILE is not there"),
         (botocore.exceptions.EndpointConnectionError(endpoint_url="canary-4711"), "check Region, credentials, names"),
+        (
+            botocore.exceptions.ReadTimeoutError(endpoint_url="https://s3.example/canary-4711?canary"),
+            "no answer from https://s3.example (ReadTimeoutError): check network, Region",
+        ),
     ],
 )
 def test_an_error_of_aws_is_one_line_with_a_remedy_and_without_what_was_sent(error: Exception, said: str):
@@ -150,6 +168,50 @@ def test_an_error_of_aws_is_one_line_with_a_remedy_and_without_what_was_sent(err
     assert said in line
     assert "canary" not in line
     assert "\n" not in line
+
+
+def test_an_aws_that_is_silent_is_given_up_within_a_minute(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-1")
+
+    config = options.client("dynamodb").meta.config
+
+    assert config.retries["total_max_attempts"] * max(config.connect_timeout, config.read_timeout) <= 50
+    assert config.retries["total_max_attempts"] > 2
+
+
+@pytest.mark.parametrize(("age_s", "left_s"), [(0, DEADLINE_S), (1, DEADLINE_S), (4.5, 3.5), (60, 2)])
+def test_the_doctor_leaves_aws_what_the_start_of_python_has_left_of_ten_seconds(age_s: float, left_s: float):
+    assert doctor.deadline_s(age_s) == left_s
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+def test_the_age_of_this_process_is_known():
+    before = time.monotonic()
+    young = doctor.process_age_s()
+
+    assert young > 0
+    assert doctor.process_age_s() - young <= time.monotonic() - before + 0.1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in COMMANDS if "--include" in command_manual.options(name) and name != "doctor"],  # it tells all
+)
+def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(name: str, tmp_path: Path):
+    names = {f"AIRFLOW_VAR_CHATCENSUS_{each}": "x" for each in ("TABLE", "CONTROL_TABLE", "MODEL")}
+    where = ["--where", "category=coding"] if name == "reevaluate" else []
+
+    ended = CliRunner().invoke(app, [*name.split(), "--include", str(tmp_path / "no"), *where], env=names)
+
+    assert ended.exit_code == 2
+    assert "there is no folder" in ended.stderr
+
+
+def test_a_warning_is_one_printable_line_without_its_traceback():
+    problem = (ValueError, ValueError("canary-4711"), None)
+    record = logging.LogRecord("any", logging.WARNING, "file", 1, "%s cannot be read\x07", ("c\x1b[2J\n1",), problem)
+
+    assert OneLine().format(record) == "c\\x1b[2J\\n1 cannot be read\\x07"
 
 
 def ended_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from chatcensus.commands.options import rendered_instructions
 from chatcensus.doctor import (
     CHECKS,
     VERSIONS,
@@ -22,7 +21,6 @@ from chatcensus.doctor import (
     read_files,
     warn,
 )
-from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.throughput import Load, QuotaLine, check_quota
@@ -44,7 +42,7 @@ def copied(folder: Path) -> Path:
 
 
 def found_in(include: Path, model: str = HAIKU, today: date = TODAY) -> dict[str, Finding]:
-    _, findings = read_files(include, model, rendered_instructions, today)
+    _, findings = read_files(include, model, today)
     return {finding.check: finding for finding in findings}
 
 
@@ -135,20 +133,34 @@ def test_a_file_that_cannot_be_used_is_told_with_its_name(tmp_path, check, name,
     assert name in finding.remedy
 
 
-@pytest.mark.parametrize("content", ["{{ nobody.knows }}", "{% for %}", None])
-def test_a_prompt_that_cannot_be_rendered_is_told(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{{ nobody.knows }}", "classify.md cannot be rendered: 'nobody' is undefined"),
+        (b"{% for %}", "classify.md cannot be rendered: "),
+        (b"\xff", "classify.md cannot be read (UnicodeDecodeError)"),
+        (None, "classify.md cannot be rendered: "),
+    ],
+)
+def test_a_prompt_that_cannot_be_rendered_is_told(tmp_path, content, said):
     include = copied(tmp_path)
     (include / "prompts/classify.md").unlink()
     if content:
-        (include / "prompts/classify.md").write_text(content)
+        (include / "prompts/classify.md").write_bytes(content)
 
-    assert found_in(include)["prompt"].level == "FAIL"
+    finding = found_in(include)["prompt"]
+
+    assert finding.level == "FAIL"
+    assert said in finding.found
 
 
 def test_where_there_is_no_folder_at_all_every_file_is_told(tmp_path):
     found = found_in(tmp_path / "nowhere")
 
     assert {finding.level for finding in found.values()} == {"FAIL"}
+    assert {finding.remedy for finding in found.values()} == {
+        "run it where include/ is, or name that folder with --include"
+    }
 
 
 def test_a_model_that_is_not_in_the_catalog_is_told_with_those_that_are():
@@ -269,12 +281,3 @@ def test_a_conversation_takes_of_the_quota_what_plan_reckons():
     assert Load.of(3000, "word" * 500, model) == Load(1000 + 500 + 5 * 40, is_measured=True)
     assert Load.of(None, "word" * 500, model) == Load(1500 + 500 + 5 * 40, is_measured=False)
     assert Load.of(None, None, None) == Load(1500 + 40, is_measured=False)
-
-
-def test_a_wrong_file_is_an_error_of_ours_and_never_a_traceback(tmp_path):
-    def broken(_include: Path, _taxonomy: object) -> str:
-        raise SetupError("classify.md cannot be rendered")
-
-    _, findings = read_files(copied(tmp_path), HAIKU, broken, TODAY)
-
-    assert [finding.found for finding in findings if finding.check == "prompt"] == ["classify.md cannot be rendered"]

@@ -15,7 +15,6 @@ from chatcensus.aws.doctor_storage import storage_probes
 from chatcensus.aws.doctor_tables import table_probes
 from chatcensus.aws.probing import Probe, look_everywhere, made_clients
 from chatcensus.doctor import Files, Finding, Names, check_versions, fail, in_order, read_files
-from chatcensus.taxonomy import Taxonomy
 
 # Less than ten seconds in all, with the start of Python on a busy machine: what is slower is a finding.
 DEADLINE_S = 6.5
@@ -30,7 +29,6 @@ CLIENT_CONFIG = Config(
 def examine(
     names: Names,
     include: Path,
-    render: Callable[[Path, Taxonomy], str],
     client: Callable[[str], Any],
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     deadline_s: float = DEADLINE_S,
@@ -38,11 +36,11 @@ def examine(
     """
     Return what the doctor finds; nothing is written, and no call is paid for.
 
-    Shape: *render* makes the prompt's text from the include folder; *client* makes the boto3 client of a service.
+    Shape: *client* makes the boto3 client of a service.
     Units: all of it takes *deadline_s* at most.
     """
     ends_at = time.monotonic() + deadline_s
-    files, findings = read_files(include, names.model, render, now().date())
+    files, findings = read_files(include, names.model, now().date())
     clients = made_clients(client)
     if isinstance(clients["dynamodb"], NoRegionError):
         remedy = "set AWS_DEFAULT_REGION, or region_name in the Airflow connection"

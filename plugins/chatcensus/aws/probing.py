@@ -100,14 +100,14 @@ def _look(probe: Probe, client: Any, answer: _Answer) -> None:
         for finding in probe.look(client):
             answer.findings.append(finding)
     except (HTTPClientError, NoConnection) as error:
-        answer.endpoint = _address(error)
+        answer.endpoint = address_of(error)
         return
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are told
         answer.findings.append(_hindrance(probe, error))
     answer.is_whole = True
 
 
-def _address(error: BotoCoreError) -> str:
+def address_of(error: BotoCoreError) -> str:
     """Return where the request went, without its path: it may have been for credentials, and not for the probe."""
     url = urlsplit(str(error.kwargs.get("endpoint_url", "")))
     return f"{url.scheme}://{url.netloc}" if url.netloc else ""

@@ -7,7 +7,6 @@ import typer
 
 if TYPE_CHECKING:
     from chatcensus.job import Job
-    from chatcensus.taxonomy import Taxonomy
 
 # Modules of AWS and of the pipeline are imported where they are used: the help of a command has to come at once.
 
@@ -16,7 +15,17 @@ ControlTable = Annotated[
     str, typer.Option(envvar="AIRFLOW_VAR_CHATCENSUS_CONTROL_TABLE", help="The table of the ledger.")
 ]
 Model = Annotated[str, typer.Option(envvar="AIRFLOW_VAR_CHATCENSUS_MODEL", help="The model that would judge.")]
-Include = Annotated[Path, typer.Option(help="The folder with prompt, taxonomy, models, prices and mapping.")]
+
+
+def _folder(include: Path) -> Path:
+    if not include.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(include)!r}: go to the repository, or name its include/")
+    return include
+
+
+Include = Annotated[
+    Path, typer.Option(callback=_folder, help="The folder with prompt, taxonomy, models, prices and mapping.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 
 INCLUDE = Path("include")
@@ -25,9 +34,12 @@ INCLUDE = Path("include")
 def client(service: str, **settings: Any) -> Any:
     """Return the boto3 client of *service*, by the environment and the files of the AWS CLI."""
     import boto3
+    from botocore.config import Config
 
+    # A person waits: of an AWS that is silent they shall hear within a minute, and boto3 would try for ten.
+    patience = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
     create: Any = boto3.client  # which has an overload for each service, and none for a name that is a variable
-    return create(service, **settings)
+    return create(service, **{"config": patience, **settings})
 
 
 def preview_job(include: Path, model_id: str, where: str = "", in_flight: int = 1) -> "Job":
@@ -36,6 +48,7 @@ def preview_job(include: Path, model_id: str, where: str = "", in_flight: int = 
     from datetime import UTC, datetime
 
     from chatcensus.include import read_yaml
+    from chatcensus.instructions import rendered_instructions
     from chatcensus.interval import Window
     from chatcensus.job import Job
     from chatcensus.mapping import TableMapping
@@ -64,17 +77,3 @@ def preview_job(include: Path, model_id: str, where: str = "", in_flight: int = 
 
 # Slow enough to be no load beside a run, whose share of the quota a sample does not take part in.
 _SAMPLE_REQUESTS_PER_MINUTE, _SAMPLE_TOKENS_PER_MINUTE = 60, 200_000
-
-
-def rendered_instructions(include: Path, taxonomy: "Taxonomy") -> str:
-    """Return the instructions as the DAG renders them: to the character, since their hash is the prompt version."""
-    import jinja2
-
-    from chatcensus.errors import SetupError
-
-    loader = jinja2.FileSystemLoader(include)
-    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - no HTML
-    try:
-        return environment.get_template("prompts/classify.md").render(taxonomy=taxonomy)
-    except jinja2.TemplateError as error:
-        raise SetupError(f"{include}/prompts/classify.md cannot be rendered: {error}") from None

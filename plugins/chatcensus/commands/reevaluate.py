@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chatcensus.commands import options
-from chatcensus.commands.options import rendered_instructions
 from chatcensus.commands.terminal import progress, say, say_json
 from chatcensus.errors import SetupError
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
     from chatcensus.job import Job
     from chatcensus.preview import Preview, Sample
-
-__all__ = ["reevaluate", "rendered_instructions"]
 
 IN_FLIGHT = 4
 WHERE = "category=coding,writing; created_from=2026-10-01"  # EXAMPLE of reevaluation.py, which is slow to import

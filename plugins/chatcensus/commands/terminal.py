@@ -1,12 +1,15 @@
 """What a command says: data to stdout, as words or as one JSON document; progress and errors to stderr."""
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import typer
+
+from chatcensus.terminal_text import printable
 
 TELL_EVERY_S = 10.0
 
@@ -19,6 +22,14 @@ def say(lines: Iterable[str]) -> None:
 def say_json(document: object) -> None:
     """Print *document* as one JSON document, in ASCII: no terminal takes anything in it for a command."""
     typer.echo(json.dumps(document, indent=2))
+
+
+class OneLine(logging.Formatter):
+    """A warning of the library as one line: an id in it may hold anything, and a traceback quotes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return its message alone, escaped."""
+        return printable(record.getMessage())
 
 
 @contextmanager

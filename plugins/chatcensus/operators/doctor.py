@@ -1,5 +1,6 @@
 """doctor: look at everything a run needs from where runs happen, with their connection and their Variables."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from chatcensus.aws.doctor import CLIENT_CONFIG, examine
-from chatcensus.commands.options import rendered_instructions
 from chatcensus.doctor import Finding, Names, as_dicts, fail, in_order, is_ill, lines, ok, warn
 from chatcensus.operators.aws_client import CONNECTION, aws_client
 from chatcensus.operators.secret import SHORTEST
 from chatcensus.partition import MAX_SEGMENTS
 
 XCOM_KEY = "findings"
+_LEVELS = {"WARN": logging.WARNING, "FAIL": logging.ERROR}  # so that the UI can show these alone
 _PROMPT_CHARACTERS = 20_000  # room for the rendered prompt, where Airflow's own limit cuts it at 4,096
 
 
@@ -47,10 +48,13 @@ class DoctorOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:
         """Leave the findings as the XCom `findings`; raise AirflowFailException if one is FAIL."""
-        at_aws = examine(Names(**self.names), self.include, rendered_instructions, self._client)
+        at_aws = examine(Names(**self.names), self.include, self._client)
         findings = in_order([*at_aws, *self._airflow()])
+        level = logging.INFO
         for line in lines(findings):
-            self.log.info(line)
+            if not line.startswith(" "):  # a remedy has the level of its finding
+                level = _LEVELS.get(line.split()[0], logging.INFO)
+            self.log.log(level, "%s", line)
         context["ti"].xcom_push(key=XCOM_KEY, value=as_dicts(findings))
         if is_ill(findings):
             wrong = ", ".join(finding.check for finding in findings if finding.level == "FAIL")
