@@ -29,11 +29,14 @@ def accepted_ids(text: str, today: date) -> list[str]:
     """
     Return the ids that *text*, the content of audit.toml, accepts.
 
-    Errors: ValueError that names an entry without a reason, or whose day has passed.
+    Errors: ValueError that names an entry without id, reason or day, or whose day has passed.
     """
     entries = tomllib.loads(text).get("accepted", [])
     for entry in entries:
-        if not str(entry.get("reason", "")).strip() or "until" not in entry:
+        if not str(entry.get("id", "")).strip():
+            raise ValueError(f"deploy/audit.toml: an entry needs an id, of what it accepts: {entry}")
+        # Not isinstance: a moment of TOML is a date to Python, and cannot be compared with one.
+        if not str(entry.get("reason", "")).strip() or type(entry.get("until")) is not date:
             raise ValueError(f"deploy/audit.toml: {entry['id']} needs a reason, why it may stay, and until: a day")
         if entry["until"] < today:
             raise ValueError(

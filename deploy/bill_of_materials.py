@@ -1,6 +1,7 @@
 """The software bill of materials of a package (CycloneDX): what MWAA installs for it, and the vendored scripts."""
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -14,7 +15,9 @@ def bill_of_materials(repository: Path) -> dict[str, Any]:
     """Return the bill of *repository*: the pins of constraints.txt and what is vendored; nothing of time or chance."""
     command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", "--output-reproducible"]
     command += ["--pyproject", str(repository / "pyproject.toml"), str(repository / "constraints.txt")]
-    bill = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    # Build systems set a moment there, and the bill would hold it.
+    environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
+    bill = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
     vendored = tomllib.loads((repository / VENDORED).read_text(encoding="utf-8"))
     bill["components"] += [_component(package) for package in vendored["package"]]
     return bill

@@ -45,7 +45,7 @@ def environment_of(lane: str, state: Path, requirements: Path | None, constraint
     _uv("pip", "install", "--quiet", "--python", str(installed), "--requirement", str(pins))
     note = f"installed, {len(_freeze(installed))} packages"
     if requirements:
-        note += _install_ours(installed, folder, requirements, constraints)
+        note += install_ours(installed, folder, requirements, constraints)
     (folder / "complete").touch()
     return installed, note + told
 
@@ -69,8 +69,12 @@ def find_python() -> tuple[Path, str]:
     raise NotInstalled(f"no Python {WANTED} (nor {' nor '.join(OTHERS)}) on this machine: install python{WANTED}")
 
 
-def _install_ours(python: Path, folder: Path, requirements: Path, constraints: Path) -> str:
-    """Install *requirements* as MWAA does, save for the path of the constraints, which is there alone."""
+def install_ours(python: Path, folder: Path, requirements: Path, constraints: Path) -> str:
+    """
+    Install *requirements* as MWAA does, save for the path of the constraints, which is there alone; say what came.
+
+    Raises: NotInstalled when they do not fit, or would change what is installed.
+    """
     text = requirements.read_text(encoding="utf-8")
     if ON_MWAA not in text:
         raise NotInstalled(f"requirements.txt does not name {ON_MWAA}: MWAA would force the constraints of its image")

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from datetime import timedelta
 from importlib import util
 from importlib.metadata import PackageNotFoundError, version
@@ -44,6 +45,9 @@ def main(pipe: int, dag_ids: list[str]) -> int:
                 note = step()
             except CheckFailed as error:
                 is_good, note = False, str(error)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a file does, the step says it
+                traceback.print_exc()
+                is_good, note = False, f"{type(error).__name__}: {error}"[:300]
             told = {"step": name, "seconds": time.monotonic() - started, "is_good": is_good, "note": note}
             print(json.dumps(told), file=report, flush=True)
             if not is_good:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LIVE = "releases/live.json"
 DIGEST = "sha256"  # the metadata of an object that says what is in it, and that a deployment wrote it
+# What S3 answers to a conditional write when the object is not the one that was read.
+OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 
 class NotDeployable(RuntimeError):
@@ -68,6 +70,7 @@ class Releases:
     def __init__(self, s3: "S3Client", bucket: str, prefix: str = "") -> None:
         self._s3, self._bucket = s3, bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._live_tag: str | None = None  # of live.json as it was last read or written here
 
     def check_bucket(self) -> None:
         """Raise NotDeployable unless the bucket is there, is ours to read, and keeps versions."""
@@ -83,21 +86,41 @@ class Releases:
             )
 
     def store(self, manifest: Mapping[str, Any], contents: Mapping[str, bytes]) -> None:
-        """Keep a release; one that is there already is left as it is."""
+        """Keep a release; of one that is there already only what is missing is written."""
         release = manifest["release"]
-        if self._read(f"releases/{release}/{MANIFEST}") is not None:
-            return
-        for path, content in contents.items():
+        lacking = self.lacking(manifest)
+        for path in lacking:
             digest = manifest["files"][path]["sha256"]
-            self._put(f"releases/{release}/{path}", content, {DIGEST: digest})
-        self._put(f"releases/{release}/{MANIFEST}", json.dumps(manifest, indent=2).encode())
+            self._put(f"releases/{release}/{path}", contents[path], {DIGEST: digest})
+        if lacking or self.stored(release) is None:
+            self._put(f"releases/{release}/{MANIFEST}", json.dumps(manifest, indent=2).encode())
+
+    def lacking(self, manifest: Mapping[str, Any]) -> list[str]:
+        """Return the files of a release that are not in the bucket, or not whole: somebody may tidy up there."""
+        start = self.key(f"releases/{manifest['release']}/")
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
+        sizes = {
+            entry["Key"].removeprefix(start): entry["Size"] for page in pages for entry in page.get("Contents", [])
+        }
+        return [path for path, file in manifest["files"].items() if sizes.get(path) != file["size"]]
+
+    def stored(self, release: str) -> dict[str, Any] | None:
+        """Return the manifest of a release, None where it is not kept."""
+        found = self._read(f"releases/{release}/{MANIFEST}")
+        return None if found is None else dict(json.loads(found))
 
     def manifest(self, release: str) -> dict[str, Any]:
-        """Return the manifest of a release. Raises: NotDeployable that names those that are there."""
-        found = self._read(f"releases/{release}/{MANIFEST}")
+        """Return the manifest of a whole release. Raises: NotDeployable that says what is there instead."""
+        found = self.stored(release)
         if found is None:
-            raise NotDeployable(f"no release {release!r} in {self.address('releases/')}, only: {', '.join(self.ids())}")
-        return dict(json.loads(found))
+            others = ", ".join(each for each in self.ids() if each != release)
+            raise NotDeployable(f"no release {release!r} in {self.address('releases/')}, only: {others}")
+        if lacking := self.lacking(found):
+            raise NotDeployable(
+                f"release {release!r} is not whole, {len(lacking)} files are gone, {lacking[0]} among them: choose "
+                f"another one, or package its commit again and make deploy"
+            )
+        return found
 
     def ids(self) -> list[str]:
         """Return the ids of all releases, begun ones too."""
@@ -109,12 +132,35 @@ class Releases:
 
     def live(self) -> Live:
         """Return what deployments did so far."""
-        found: dict[str, Any] = json.loads(self._read(LIVE) or b"{}")
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=self.key(LIVE))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            self._live_tag = None
+            return Live()
+        self._live_tag = answer["ETag"]
+        found: dict[str, Any] = json.loads(answer["Body"].read())
         return Live(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
 
     def write_live(self, live: Live) -> None:
-        """Note what a deployment is doing, or has done."""
-        self._put(LIVE, json.dumps(asdict(live), indent=2).encode())
+        """
+        Note what a deployment is doing, or has done.
+
+        Raises: NotDeployable when somebody else wrote it since it was read here: two deployments at a time.
+        """
+        read = {"IfMatch": self._live_tag} if self._live_tag else {"IfNoneMatch": "*"}
+        body = json.dumps(asdict(live), indent=2).encode()
+        try:
+            answer = self._s3.put_object(Bucket=self._bucket, Key=self.key(LIVE), Body=body, **read)  # type: ignore[arg-type]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in OVERTAKEN:
+                raise
+            raise NotDeployable(
+                f"{self.address(LIVE)} was written meanwhile, by a second deployment at the same time: what is live "
+                f"may be of both. Agree on one, wait until nobody deploys, and run that one again"
+            ) from None
+        self._live_tag = answer["ETag"]
 
     def digest(self, path: str) -> str | None:
         """Return the sha256 that a deployment noted at the live file *path*; "" without a note, None without a file."""

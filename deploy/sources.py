@@ -5,6 +5,7 @@ In a clone it is what git tracks, so that two clones of a commit give one packag
 uploaded. In a folder without `.git` (an archive of a release) it is every file of a kind that we have.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -14,22 +15,37 @@ KINDS = {".py", ".sql", ".yaml", ".md", ".js", ".css", ".json", ".jinja", ".toml
 
 
 class SourcesUnclear(RuntimeError):
-    """The files cannot be listed; the message says why."""
+    """The files cannot be listed, or are not what they seem; the message says why."""
 
 
 def sources(repository: Path, folder: str) -> list[str]:
     """
     Return the paths to deploy of *folder*, from the root of *repository* and in order.
 
-    Files that git neither tracks nor ignores are left out and named on standard error.
-    Raises: SourcesUnclear when there is a `.git` and git does not answer.
+    Files that git neither tracks nor ignores are left out and named on standard error, and so are those that are
+    packed although nobody can look them up in git.
+    Raises: SourcesUnclear when there is a `.git` and git does not answer, or for a link.
     """
-    if not (repository / ".git").exists():
-        found = (path.relative_to(repository) for path in (repository / folder).rglob("*") if path.is_file())
-        return sorted(path.as_posix() for path in found if is_of_a_known_kind(PurePosixPath(path)))
+    paths = _in_archive(repository, folder) if not (repository / ".git").exists() else _in_clone(repository, folder)
+    for path in paths:
+        place = repository / path
+        if not place.resolve().is_relative_to(repository.resolve() / path):
+            raise SourcesUnclear(f"{path} is a link, or lies behind one, and MWAA has not what it leads to: put a file")
+    return sorted(paths)
+
+
+def _in_archive(repository: Path, folder: str) -> list[str]:
+    found = (path.relative_to(repository) for path in (repository / folder).rglob("*") if not path.is_dir())
+    return [path.as_posix() for path in found if is_of_a_known_kind(PurePosixPath(path))]
+
+
+def _in_clone(repository: Path, folder: str) -> list[str]:
     for path in _git(repository, "--others", "--exclude-standard", folder):
         print(f"left out, because git does not track it: {path} (git add it to deploy it)", file=sys.stderr)
-    return sorted(path for path in _git(repository, "--cached", folder) if (repository / path).is_file())
+    for path in _git(repository, "--modified", folder):
+        here = "packed as it is here" if (repository / path).exists() else "left out, because it is gone here"
+        print(f"{here}, and not as git has it: {path}", file=sys.stderr)
+    return [path for path in _git(repository, "--cached", folder) if os.path.lexists(repository / path)]
 
 
 def is_of_a_known_kind(path: PurePosixPath) -> bool:

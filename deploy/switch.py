@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.releases import Releases
+from deploy.releases import Live, NotDeployable, Releases
 
 REQUIREMENTS, PLUGINS = "requirements.txt", "plugins.zip"
 # Read only when a container starts, so that the old ones go on with what they have.
@@ -32,10 +32,15 @@ def switch(
     *,
     is_rollback: bool = False,
 ) -> bool:
-    """Make the live files those of the release of *manifest*; return whether the environment must restart for it."""
+    """
+    Make the live files those of the release of *manifest*; return whether the environment must restart for it.
+
+    Raises: NotDeployable before anything is written, when a file of somebody else is in the way.
+    """
     release, files = manifest["release"], live_files(manifest)
     before = releases.live()
-    running = releases.manifest(before.history[-1])["files"] if before.history else {}
+    _spare_others(releases, before, files)
+    running = ((releases.stored(before.history[-1]) if before.history else None) or {"files": {}})["files"]
     releases.write_live(before.begun(release, files, is_rollback=is_rollback))
 
     def write(paths: Iterable[str]) -> list[Change]:
@@ -62,6 +67,17 @@ def switch(
             say(Change(path, "deleted", 0))
     releases.write_live(before.ended(release, files, is_rollback=is_rollback))
     return must_restart
+
+
+def _spare_others(releases: Releases, before: Live, files: set[str]) -> None:
+    """Refuse to write over what no deployment wrote: an environment has one plugins.zip, and others may need theirs."""
+    theirs = sorted(path for path in files - set(before.files) if releases.digest(path) == "")
+    if theirs:
+        more = f" and {len(theirs) - 1} more" if theirs[1:] else ""
+        raise NotDeployable(
+            f"{releases.address(theirs[0])}{more} is there already, and no deployment of ours wrote it: move it away "
+            f"if nobody needs it (the bucket keeps its version), or use another PREFIX or environment"
+        )
 
 
 def live_files(manifest: dict[str, Any]) -> set[str]:

@@ -5,6 +5,7 @@ Every release stays in the bucket. Both commands may be interrupted and run agai
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -27,7 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
         code = error.response["Error"]["Code"]
         print(f"{error.operation_name} answered {code}: check the access, then run the same again", file=sys.stderr)
     except BotoCoreError as error:
-        print(f"AWS cannot be asked ({type(error).__name__}): check Region and credentials", file=sys.stderr)
+        why = str(error).strip().splitlines()[-1]
+        print(f"AWS cannot be asked, check bucket, Region and credentials: {why}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted: run the same again, or go back with make rollback", file=sys.stderr)
     else:
         return 0
     return 1
@@ -43,6 +47,8 @@ def _go_live(options: argparse.Namespace) -> None:
     else:
         wanted = releases.live().previous() if options.rollback == "previous" else options.rollback
         manifest = releases.manifest(wanted)
+    if (unfinished := releases.live().target) and unfinished != manifest["release"]:
+        print(f"release {unfinished} was begun and is not finished. If somebody deploys it just now, stop one of you.")
     print(f"release {manifest['release']} to {releases.address('')}")
     must_restart = switch(releases, manifest, _print_change, is_rollback=package is None)
     if must_restart:
@@ -66,10 +72,20 @@ def _restart_text(releases: Releases) -> str:
     )
 
 
+def _prefix(text: str) -> str:
+    """Return *text* as deploy/mwaa.yaml takes it. Errors: ArgumentTypeError for what an environment could not use."""
+    prefix = text.strip("/")
+    if not re.fullmatch(r"([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?", prefix):
+        raise argparse.ArgumentTypeError(f"{text!r}: letters, digits, dots, hyphens and underscores, and / between")
+    if "dags" in prefix.split("/"):
+        raise argparse.ArgumentTypeError(f"{text!r} is in a DAG folder, where Airflow would load every release kept")
+    return prefix
+
+
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make deploy", description=__doc__)
     parser.add_argument("--bucket", required=True, help="the bucket of the environment")
-    parser.add_argument("--prefix", default="", help="folder in the bucket under which everything lies")
+    parser.add_argument("--prefix", type=_prefix, default="", help="folder in the bucket under which everything lies")
     parser.add_argument("--package", type=Path, default=DIST, help="what make package made")
     parser.add_argument("--rollback", metavar="RELEASE", help="an earlier release, or `previous`")
     return parser.parse_args(arguments)

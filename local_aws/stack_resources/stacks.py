@@ -17,7 +17,8 @@ from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Stack
 from moto.cloudformation.parsing import ResourceMap
 
-_clean_json, _load_parameters, _update = parsing.clean_json, ResourceMap.load_parameters, ResourceMap.update
+_clean_json, _load_parameters = parsing.clean_json, ResourceMap.load_parameters
+_update, _delete = ResourceMap.update, ResourceMap.delete
 
 
 def clean_json(resource_json: Any, resources_map: ResourceMap) -> Any:
@@ -117,8 +118,20 @@ def build_resource_diff(
     return {
         "Add": [name for name in new if name in wanted - there],
         "Modify": [name for name in new if name in there & wanted & touched],
-        "Remove": [name for name in old if name in gone and old[name].get("DeletionPolicy") != "Retain"],
+        "Remove": [name for name in old if name in gone and not _is_kept(old[name])],
     }
+
+
+def _is_kept(resource: Mapping[str, Any]) -> bool:
+    return str(resource.get("DeletionPolicy")).startswith("Retain")
+
+
+def delete(self: ResourceMap) -> None:
+    """Delete as moto does, which knows one of the two policies that keep a resource."""
+    for name, resource in self._resource_json_map.items():
+        if _is_kept(resource):
+            self._resource_json_map[name] = {**resource, "DeletionPolicy": "Retain"}
+    _delete(self)
 
 
 def _that_name(names: Iterable[str], described: Mapping[str, Any]) -> set[str]:
@@ -152,5 +165,6 @@ def apply(self: ChangeSet) -> None:
 
 parsing.clean_json = clean_json
 ResourceMap.load_parameters, ResourceMap.build_resource_diff = load_parameters, build_resource_diff
-ResourceMap.update, ChangeSet.apply, Stack.parameter_list = update, apply, property(parameter_list)
+ResourceMap.update, ResourceMap.delete = update, delete
+ChangeSet.apply, Stack.parameter_list = apply, property(parameter_list)
 CloudFormationBackend._resolve_update_parameters = resolve_update_parameters  # noqa: SLF001  as above

@@ -10,7 +10,7 @@ import botocore.session
 import pytest
 
 from deploy.package import MANIFEST, manifest_of
-from deploy.releases import Live, Releases
+from deploy.releases import Live, NotDeployable, Releases
 from deploy.switch import AT_START, Change, live_files, switch
 from deploy.upload import main
 from tests.conftest import LocalAwsForTests
@@ -410,6 +410,138 @@ def test_everything_may_lie_at_the_top_of_the_bucket(s3: Any, tmp_path: Path) ->
 
     keys = {entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
     assert live_files(manifest_of(A, "1.0")) == {key for key in keys if not key.startswith("releases/")}
+
+
+@pytest.mark.parametrize("path", ["plugins.zip", "requirements.txt", "dags/.airflowignore", "dags/chat_census.py"])
+def test_a_file_of_others_is_never_written_over(
+    s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}/{path}", Body=b"another team's")
+
+    assert command(packaged(tmp_path, A)) == 1
+
+    assert f"s3://{BUCKET}/{PREFIX}/{path} is there already, and no deployment of ours" in capsys.readouterr().err
+    assert live(s3) == {path: b"another team's"}
+    s3.delete_object(Bucket=BUCKET, Key=f"{PREFIX}/{path}")
+    assert command(tmp_path) == 0
+    assert live(s3) == as_live(A)
+
+
+def test_of_two_deployments_at_a_time_one_is_told(s3: Any) -> None:
+    deploy(s3, A)
+    releases, third = Releases(s3, BUCKET, PREFIX), A | {"dags/chat_census.py": b"# a third"}
+    releases.store(manifest_of(B, "1.0"), B)
+
+    def somebody_else(change: Change) -> None:
+        if change.path == "plugins.zip":
+            deploy(s3, third)
+
+    with pytest.raises(NotDeployable, match="by a second deployment at the same time"):
+        switch(releases, manifest_of(B, "1.0"), somebody_else)
+
+    deploy(s3, B)
+    assert live(s3) == as_live(B)
+
+
+def test_the_first_deployment_of_two_at_a_time_is_told_too(s3: Any) -> None:
+    releases = Releases(s3, BUCKET, PREFIX)
+    before = releases.live()
+    deploy(s3, A)
+
+    with pytest.raises(NotDeployable, match="by a second deployment at the same time"):
+        releases.write_live(before)
+
+
+def test_a_deployment_says_that_another_one_is_not_finished(
+    s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(s3, A)
+    with pytest.raises(Cut):
+        deploy(CutOff(s3, len(B) + 1 + 1 + 1), B)
+
+    command(packaged(tmp_path, A))
+
+    assert f"release {release(B)} was begun and is not finished" in capsys.readouterr().out
+    assert live(s3) == as_live(A)
+
+
+def test_a_release_of_which_files_are_gone_is_refused_before_anything_is_touched(
+    s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(packaged(tmp_path / "a", A))
+    command(packaged(tmp_path / "b", B))
+    s3.delete_object(Bucket=BUCKET, Key=f"{PREFIX}/releases/{release(A)}/dags/old.py")
+
+    assert command(tmp_path, "--rollback", "previous") == 1
+
+    assert f"release {release(A)!r} is not whole, 1 files are gone, dags/old.py" in capsys.readouterr().err
+    assert live(s3) == as_live(B)
+    assert command(tmp_path / "a") == 0
+    assert live(s3) == as_live(A)
+
+
+def test_a_live_release_that_somebody_deleted_from_the_bucket_stops_no_deployment(
+    s3: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(packaged(tmp_path / "a", A))
+    for path in [*A, MANIFEST]:
+        s3.delete_object(Bucket=BUCKET, Key=f"{PREFIX}/releases/{release(A)}/{path}")
+    capsys.readouterr()
+
+    assert command(packaged(tmp_path / "b", B)) == 0
+
+    assert live(s3) == as_live(B)
+    assert "update-environment" in capsys.readouterr().out
+
+
+def test_names_with_spaces_and_letters_of_other_alphabets_go_up_and_come_back(s3: Any, tmp_path: Path) -> None:
+    odd = A | {"dags/include/a note + 集計 100%.md": b"# what a census is"}
+    command(packaged(tmp_path / "a", odd))
+    command(packaged(tmp_path / "b", B))
+    assert live(s3) == as_live(B)
+
+    assert command(tmp_path, "--rollback", "previous") == 0
+
+    assert live(s3) == as_live(odd)
+
+
+def test_a_rollback_can_itself_be_taken_back(s3: Any, tmp_path: Path) -> None:
+    command(packaged(tmp_path / "a", A))
+    command(packaged(tmp_path / "b", B))
+    command(tmp_path, "--rollback", "previous")
+
+    command(tmp_path, "--rollback", release(B))
+    assert live(s3) == as_live(B)
+    command(tmp_path, "--rollback", "previous")
+    assert live(s3) == as_live(A)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "says"),
+    [
+        ("census prod", "letters, digits"),
+        ("../up; rm", "letters, digits"),
+        ("dags", "in a DAG folder"),
+        ("a/dags/b",) * 2,
+    ],
+)
+def test_a_prefix_that_an_environment_could_not_use_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], prefix: str, says: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--bucket", BUCKET, "--prefix", prefix, "--package", str(packaged(tmp_path, A))])
+
+    assert says in capsys.readouterr().err
+
+
+def test_what_is_no_name_of_a_bucket_is_said(
+    s3: Any,  # noqa: ARG001 - an AWS to ask
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--bucket", "my bucket", "--package", str(packaged(tmp_path, A))]) == 1
+
+    assert 'Invalid bucket name "my bucket"' in capsys.readouterr().err
 
 
 def test_deploying_the_live_release_again_keeps_the_way_back() -> None:

@@ -19,7 +19,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from demo.airflow_home import REPOSITORY
 from deploy import package
 from deploy.mwaa_check import CONVERSATIONS, check_home
-from deploy.mwaa_environment import NotInstalled, find_python
+from deploy.mwaa_environment import ON_MWAA, NotInstalled, find_python, install_ours
 from deploy.mwaa_home import run_steps, settings, unpack
 from deploy.package import BadPackage, package_files, read_package, write_package
 from deploy.sources import SourcesUnclear, is_of_a_known_kind, sources
@@ -159,6 +159,67 @@ def test_a_clone_that_git_cannot_read_is_refused(tmp_path: Path) -> None:
         package_files(tmp_path)
 
 
+@pytest.mark.parametrize("is_clone", [True, False])
+@pytest.mark.parametrize("link", ["include/prompts/house.yaml", "include/house"])
+def test_a_link_is_refused_since_it_would_pack_what_lies_elsewhere(
+    tmp_path: Path, link: str, *, is_clone: bool
+) -> None:
+    outside = tmp_path / "secrets/credentials.yaml"
+    outside.parent.mkdir()
+    outside.write_text("aws_secret_access_key: made-up")
+    repository = copied(tmp_path / "repository")
+    (repository / link).symlink_to(outside if link.endswith(".yaml") else outside.parent)
+    if is_clone:
+        git(repository, "init", "--quiet")
+        git(repository, "add", ".")
+
+    # A linked folder is one path to git, and no folder at all to a walk through an archive.
+    if is_clone or link.endswith(".yaml"):
+        with pytest.raises(SourcesUnclear, match=f"{link} is a link"):
+            package_files(repository)
+    else:
+        assert "credentials" not in str(package_files(repository).keys())
+
+
+def test_what_is_packed_otherwise_than_git_has_it_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copied(tmp_path)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    (tmp_path / "dags/chat_census.py").write_text("# tried something")
+    (tmp_path / "dags/census_doctor.py").unlink()
+
+    files = package_files(tmp_path)
+
+    assert files["dags/chat_census.py"] == b"# tried something"
+    assert "dags/census_doctor.py" not in files
+    told = capsys.readouterr().err
+    assert "packed as it is here, and not as git has it: dags/chat_census.py" in told
+    assert "left out, because it is gone here, and not as git has it: dags/census_doctor.py" in told
+
+
+def test_language_time_zone_and_package_index_of_a_machine_change_nothing(built: Path, repository: Path) -> None:
+    program = "import sys; from pathlib import Path; from deploy.package import package_files, manifest_of\n"
+    program += "print(manifest_of(package_files(Path(sys.argv[1])), '0')['release'])"
+    elsewhere = {
+        "LC_ALL": "C",
+        "TZ": "Asia/Tokyo",
+        "PYTHONHASHSEED": "7",
+        "PIP_INDEX_URL": "https://mirror.example.org",
+    }
+    elsewhere |= {"SOURCE_DATE_EPOCH": "1"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(repository)],
+        env={**os.environ, **elsewhere},
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == package.manifest_of(read_package(built)[1], "0")["release"]
+
+
 def stray(folder: Path) -> None:
     if not (folder / "plugins").exists():
         copied(folder)
@@ -224,6 +285,45 @@ def test_a_package_without_include_is_found_to_fail(built: Path, tmp_path: Path)
     assert not steps["parse"].is_good
     assert "no include/ folder" in steps["parse"].note
     assert "run chat_census" not in steps
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize(
+    ("broken", "content", "step", "note"),
+    [
+        # Airflow reads no file without these two words.
+        ("dags/broken.py", "import airflow  # no dag\nraise SystemExit(0)", "parse", "SystemExit: 0"),
+        ("plugins/broken.py", "1 / 0", "plugin", "division by zero"),
+    ],
+)
+def test_a_broken_file_is_named_by_the_step_that_meets_it(
+    built: Path, tmp_path: Path, broken: str, content: str, step: str, note: str
+) -> None:
+    home = tmp_path / "airflow"
+    unpack(built, home)
+    (home / broken).write_text(content)
+
+    environment = settings(home, "http://127.0.0.1:1") | {"PYTHONPATH": str(home / "plugins")}
+    steps = list(run_steps(Path(sys.executable), home, environment, ["chat_census"]))
+
+    assert [each.is_good for each in steps] == [True] * (len(steps) - 1) + [False]
+    assert steps[-1].name == step
+    assert note in steps[-1].note
+
+
+@pytest.mark.parametrize(
+    ("requirements", "says"),
+    [
+        ("boto3==1.43.56", "does not name /usr/local/airflow/dags/constraints.txt: MWAA would force"),
+        ('--constraint "{place}"\nours @ file:///no-such-wheel.whl', "uv pip install failed: (.|\n)*no-such-wheel"),
+    ],
+)
+def test_requirements_that_mwaa_could_not_install_are_said(tmp_path: Path, requirements: str, says: str) -> None:
+    (tmp_path / "constraints.txt").write_text("six==1.17.0\n")
+    (tmp_path / "ours.txt").write_text(requirements.format(place=ON_MWAA))
+
+    with pytest.raises(NotInstalled, match=says):
+        install_ours(Path(sys.executable), tmp_path, tmp_path / "ours.txt", tmp_path / "constraints.txt")
 
 
 @pytest.fixture

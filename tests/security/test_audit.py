@@ -80,8 +80,15 @@ def test_what_is_accepted_here_has_a_reason_and_a_day() -> None:
         ('reason = "not called"\nuntil = 2026-11-29', "CVE-1 was accepted until 2026-11-29: update the package"),
         ('reason = " "\nuntil = 2027-01-01', "CVE-1 needs a reason"),
         ('reason = "not called"', "CVE-1 needs a reason, why it may stay, and until: a day"),
+        ('reason = "not called"\nuntil = "2027-01-01"', "until: a day"),
+        ('reason = "not called"\nuntil = 2027-01-01T00:00:00Z', "until: a day"),
     ],
 )
 def test_an_entry_without_a_reason_or_a_day_to_come_is_refused(entry: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         accepted_ids(f'[[accepted]]\nid = "CVE-1"\n{entry}', TODAY)
+
+
+def test_an_entry_without_an_id_is_refused() -> None:
+    with pytest.raises(ValueError, match="an entry needs an id"):
+        accepted_ids('[[accepted]]\nreason = "not called"\nuntil = 2027-01-01', TODAY)

@@ -51,7 +51,10 @@ def full(local_aws: LocalAwsForTests) -> Iam:
 
 
 def _policies(iam: Iam) -> list[dict[str, Any]]:
-    return [iam.policy(each["Arn"]) for each in iam.client.list_policies(Scope="Local")["Policies"]]
+    """All that the stack allows anybody: its policies, and what a role has beside them."""
+    ours = [iam.policy(each["Arn"]) for each in iam.client.list_policies(Scope="Local")["Policies"]]
+    of_roles = [policy for role in iam.client.list_roles()["Roles"] for policy in iam.of_role(role["RoleName"])]
+    return ours + [policy for policy in of_roles if policy not in ours]
 
 
 def test_no_policy_is_too_wide(iam: Iam) -> None:
@@ -96,7 +99,24 @@ def test_every_role_has_the_permissions_boundary_that_was_asked_for(full: Iam) -
         assert described["PermissionsBoundary"]["PermissionsBoundaryArn"] == BOUNDARY
 
 
-def test_policies_fit_into_what_iam_allows(full: Iam) -> None:
+LONGEST = {
+    "ConversationTableName": "t" * 255,
+    "ControlTableName": "c" * 255,
+    "ConversationIndexName": "i" * 255,
+    "ConversationBodyBucket": "b" * 63,
+    "DatabaseName": "d" * 63,
+    "WorkgroupName": "w" * 128,
+    "BucketPrefix": "p" * 21,
+    "InferenceProfile": "p" * 128,
+    "FoundationModel": "m" * 128,
+    "RolePrefix": "r" * 40,
+}
+
+
+def test_policies_fit_into_what_iam_allows_with_the_longest_names_too(local_aws: LocalAwsForTests) -> None:
+    local_aws.create_stack(**EVERYTHING | LONGEST)
+    full = Iam(local_aws.client("iam"))
+
     assert all(len(json.dumps(policy, separators=(",", ":"))) <= 6144 for policy in _policies(full))
     for role in full.client.list_roles()["Roles"]:
         assert len(full.of_role(role["RoleName"])) <= 10  # the default quota
@@ -251,6 +271,35 @@ _PASS = {
         {"Action": "glue:GetTable", "Resource": f"arn:aws:glue:{REGION}:*:catalog"},
         {"Action": "bedrock:InvokeModel", "Resource": "arn:aws:bedrock:*::foundation-model/*"},
         {"Action": "kms:Decrypt", "Resource": KEY},
+        # What a checker is easily blind to
+        {"Action": "S3:DELETEOBJECT"},
+        {"Action": "s3:Get?bject"},
+        {"Action": "s3:*Object"},
+        {"Action": "lambda:InvokeFunction", "Resource": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:one"},
+        {"Action": []},
+        {"Resource": []},
+        {"Effect": "allow", "Action": "s3:*"},
+        {"Resource": "arn:aws:s3:::bucket/*"},
+        {"Resource": "arn:aws:s3:::bucket/*/exports/x"},
+        {"Action": "dynamodb:Scan", "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/c*"},
+        {"Action": "dynamodb:Scan", "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/?????"},
+        {"Action": "dynamodb:Scan", "Resource": f"arn:aws:dynamodb:{REGION}:????????????:table/one"},
+        {"Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::{ACCOUNT}:role/chatcensus-*"},
+        {"Action": "secretsmanager:GetSecretValue", "Resource": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:*"},
+        {"Action": "cloudwatch:PutMetricData", "Resource": "*"},
+        {"Action": "dynamodb:DeleteItem", "Resource": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/one"}
+        | {"Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "claim#*"}}},
+        *[
+            {"Action": "kms:Decrypt", "Resource": KEY, "Condition": {operator: {"kms:ViaService": value}}}
+            for operator, value in [
+                ("StringNotEquals", "s3.amazonaws.com"),
+                ("StringLike", "*"),
+                ("StringEqualsIfExists", "s3.amazonaws.com"),
+                ("Null", "true"),
+            ]
+        ],
+        _PASS | {"Action": "iam:passrole", "Condition": {}},
+        _PASS | {"Condition": {"StringLike": {"iam:PassedToService": "*"}}},
         _PASS | {"Resource": f"arn:aws:iam::{ACCOUNT}:role/*"},
         _PASS | {"Condition": {}},
         _PASS
@@ -288,7 +337,34 @@ def test_a_right_use_of_a_key_and_of_a_role_is_no_finding() -> None:
             "Principal": {"Service": "bedrock.amazonaws.com"},
             "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
         },
+        {
+            "Principal": {"Service": "bedrock.amazonaws.com"},
+            "Condition": {
+                "StringNotEquals": {"aws:SourceAccount": ACCOUNT},
+                "ArnLike": {"aws:SourceArn": f"arn:aws:bedrock:{REGION}:{ACCOUNT}:model-invocation-job/*"},
+            },
+        },
+        {
+            "Principal": {"Service": "bedrock.amazonaws.com"},
+            "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": "*"}},
+        },
+        {"NotPrincipal": {"AWS": EXECUTION_ROLE}},
+        {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+        | {"Condition": {"StringEquals": {"sts:ExternalId": "guess-me"}}},
     ],
 )
 def test_a_trust_that_is_too_wide_is_found(statement: dict[str, Any]) -> None:
     assert trust_violations({"Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}})
+
+
+def test_a_policy_of_aws_or_one_written_into_a_role_is_looked_at_too(full: Iam) -> None:
+    statement = {"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*"}
+    everything = {"Version": "2012-10-17", "Statement": [statement]}
+    full.client.put_role_policy(
+        RoleName="chatcensus-dashboard", PolicyName="inline", PolicyDocument=json.dumps(everything)
+    )
+
+    assert [found for policy in _policies(full) for found in violations(policy)] == [
+        "All allows *",
+        "All allows ['*'] on everything",
+    ]

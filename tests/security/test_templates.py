@@ -1,5 +1,6 @@
 """The CloudFormation templates: what they ask, keep, tag and watch."""
 
+import json
 import re
 import subprocess
 import sys
@@ -87,10 +88,55 @@ def test_every_default_is_one_that_its_own_parameter_takes(template: dict[str, A
             assert default in map(str, parameter["AllowedValues"]), name
 
 
-def test_what_holds_data_outlives_the_stack(template: dict[str, Any]) -> None:
+def test_what_holds_data_outlives_the_stack_but_no_creation_that_failed(template: dict[str, Any]) -> None:
+    # With `Retain` a first try that fails leaves tables and buckets, whose names the second try then finds taken:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
     for name, resource in template["Resources"].items():
         if resource["Type"] in HOLDS_DATA:
-            assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+            kept = (resource["DeletionPolicy"], resource["UpdateReplacePolicy"])
+            assert kept == ("RetainExceptOnCreate", "Retain"), name
+
+
+def test_a_workgroup_in_which_statements_ran_can_be_deleted() -> None:
+    workgroup = _read(REPOSITORY / "deploy/chatcensus.yaml")["Resources"]["Workgroup"]
+
+    assert workgroup["Properties"]["RecursiveDeleteOption"] is True
+
+
+def test_a_network_without_internet_reaches_all_that_mwaa_starts_with_and_a_run_asks_for() -> None:
+    resources = _read(REPOSITORY / "deploy/network.yaml")["Resources"].values()
+    names = [each["Properties"]["ServiceName"] for each in resources if each["Type"] == "AWS::EC2::VPCEndpoint"]
+    services = {str(name).partition("${AWS::Region}.")[2].rstrip("'}") for name in names}
+
+    # https://github.com/awslabs/aws-support-tools (MWAA) looks for these.
+    assert services >= {"airflow.api", "airflow.env", "airflow.ops", "ecr.api", "ecr.dkr", "sqs", "kms", "logs"}
+    assert services >= {"s3", "monitoring", "dynamodb", "bedrock-runtime", "athena", "glue", "sts", "sns"}
+    assert services >= {"secretsmanager", "bedrock", "servicequotas"}
+
+
+def test_the_smallest_class_of_environment_asks_for_one_worker() -> None:
+    template = _read(REPOSITORY / "deploy/mwaa.yaml")
+
+    assert template["Conditions"]["WithOneWorker"] == {"Fn::Equals": [{"Ref": "EnvironmentClass"}, "mw1.micro"]}
+    workers = template["Resources"]["Environment"]["Properties"]["MaxWorkers"]
+    assert workers == {"Fn::If": ["WithOneWorker", 1, {"Ref": "MaxWorkers"}]}
+
+
+@pytest.mark.parametrize(
+    ("cidr", "is_private"),
+    [
+        ("10.0.0.0/16", True),
+        ("172.31.0.0/16", True),
+        ("192.168.0.0/20", True),
+        ("172.200.0.0/16", False),
+        ("192.0.2.0/22", False),
+        ("10.0.0.0/8", False),
+    ],
+)
+def test_a_network_takes_private_addresses_alone(cidr: str, *, is_private: bool) -> None:
+    pattern = _read(REPOSITORY / "deploy/network.yaml")["Parameters"]["VpcCidr"]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, cidr)) == is_private
 
 
 def test_what_costs_money_carries_the_tag_of_the_project(template: dict[str, Any]) -> None:
@@ -114,6 +160,26 @@ def test_every_bucket_is_private_encrypted_and_open_to_tls_alone(template: dict[
     for policy in policies:
         [statement] = policy["PolicyDocument"]["Statement"]
         assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+# Types whose statements tests/security/test_iam.py reads, or the test above.
+GRANTS = {
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Role",
+    "AWS::KMS::Key",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::TopicPolicy",
+}
+
+
+def test_nothing_is_granted_but_where_the_tests_look(template: dict[str, Any]) -> None:
+    for name, resource in template["Resources"].items():
+        assert ('"Statement"' in json.dumps(resource)) == (resource["Type"] in GRANTS), name
+        assert resource["Type"] in GRANTS or not resource["Type"].startswith("AWS::IAM::"), name
+        if resource["Type"] == "AWS::IAM::Role":
+            attached = json.dumps(resource["Properties"]["ManagedPolicyArns"])
+            assert "Policies" not in resource["Properties"], name
+            assert "arn:" not in attached, f"{name} has a policy that is not of this template"
 
 
 def test_nothing_in_the_network_takes_connections_from_outside(template: dict[str, Any]) -> None:
