@@ -1,39 +1,48 @@
-"""An Airflow with two Celery workers, as on several machines: a Redis of its own, and a name for each worker."""
+"""An Airflow with two Celery workers, as on several machines: what both compose files start, watched and disturbed."""
 
-import shutil
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psutil
-import yaml
 
-from demo.airflow_home import REPOSITORY, VARIABLES, process_environment
+from demo.airflow_home import VARIABLES
 from demo.load import client
-from demo.processes import end
-from demo.up import Up, free_port
+from local_aws import service_models
+from tests.compose_files import BASE, CELERY, compose
 from tests.process.census_in_airflow import DAG, IMPORTED_EARLY, CensusInAirflow
+from tests.process.containers import Containers
 
-WORKERS = ("worker-1", "worker-2")
+WORKERS = ("airflow-worker-1", "airflow-worker-2")
 TASKS_AT_ONCE = 2  # of each worker: both together the four of the DAG
 LATENCY_S = 0.5
-# A machine's name is what Airflow knows a worker by; here both would have the same.
-NAMED_WORKERS = """
+# Airflow's own folder `config`. Less work: the collector, a fifth of a start, looks less often, and a worker imports
+# once for all the tasks that it forks. A name for each host, by which Airflow knows a worker: here all would have the
+# same. Our containers of Airflow have no local_aws.
+CONFIG = {
+    "airflow_local_settings.py": "import gc\ngc.set_threshold(100_000, 50, 1_000)\n"
+    + IMPORTED_EARLY.replace('"scheduler" in', '"worker" in').replace("local_aws.", "")
+    + """
 def hostname():
-    return os.environ["WORKER_NAME"]
-"""
+    return os.environ["HOSTNAME"]
+""",
+    "service_models.py": Path(service_models.__file__).read_text(),
+}
 
-COMPOSE = yaml.safe_load((REPOSITORY / "compose.celery.yaml").read_text())["x-celery"]
-SETTINGS = {name: value for name, value in COMPOSE.items() if not name.endswith("BROKER_URL_CMD")} | {
+# For a test, over what the files say; everything else is theirs.
+ADDED = {
     "AIRFLOW__CORE__HOSTNAME_CALLABLE": "airflow_local_settings.hostname",
     "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(TASKS_AT_ONCE),
-    # Less to do: no process of its own for a message, none that cleans up what is not there.
+    # Less to do: no process of its own for a message, none that cleans up what is not there, nothing parsed twice.
     "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
     "AIRFLOW__DAG_PROCESSOR__STALE_BUNDLE_CLEANUP_INTERVAL": "0",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "3600",
     # A lost worker is noticed after 15 s and its tasks go on after 2 s; Airflow's own waits are 5 minutes each.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
@@ -51,54 +60,26 @@ class Cut:
 
 
 class CeleryAirflow(CensusInAirflow):
-    """What `compose.celery.yaml` starts, without its containers and without a triggerer, since nothing is published."""
+    """What `docker compose -f … -f compose.celery.yaml up --scale airflow-worker=2` starts, without its containers."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, data: Path) -> None:
         super().__init__(state)
-        self.is_scheduled = False  # the run that a test starts is the only one
+        model = compose(BASE, CELERY, environment={"CHATCENSUS_DATA": str(data)})
+        self.containers = Containers(state, model, {"airflow-worker": len(WORKERS)}, **ADDED)
+        self.containers.arguments["aws"] = ["--latency", str(LATENCY_S)]
+        for name in WORKERS:
+            self.containers.arguments[name] = ["--celery-hostname", name]
+        self.containers.config = CONFIG
+        self.home = self.containers.volume("state")  # where the password of `admin` is
+        self.url = f"http://127.0.0.1:{self.containers.api_port}"
+        self.endpoint_url = f"http://127.0.0.1:{self.containers.aws_port}"
 
     def start_all(self) -> None:
-        """Start everything and return when both workers take tasks."""
-        super().start_all()
-        for name in WORKERS:
-            command = ["-m", "airflow", "celery", "worker", "--skip-serve-logs", "--without-mingle", "--without-gossip"]
-            environment = process_environment(self.environment | {"WORKER_NAME": name})
-            self._start(name, [*command, "--celery-hostname", name], environment)
-        for name in WORKERS:
-            self._wait(lambda name=name: f"{name} ready." in self._log_file(name).read_text(), name)
-
-    def _environment(self, endpoint_url: str, database_url: str | None) -> dict[str, str]:
-        environment = super()._environment(endpoint_url, database_url)
-        in_each = IMPORTED_EARLY.replace('if "scheduler" in', 'if "worker" in') + NAMED_WORKERS
-        (self.home / "config" / "airflow_local_settings.py").write_text(in_each)
-        port = free_port()
-        self._start_redis(port)
-        broker = {"AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{port}/0", "WORKER_NAME": "scheduler"}
-        self.environment = environment | SETTINGS | broker
-        return self.environment
-
-    def _start_redis(self, port: int) -> None:
-        assert shutil.which("redis-server"), "these tests need Redis: apt-get install redis-server"
-        become = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
-        server = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(self.state), "--save", ""]
-        Up._start(self, "redis", ["-c", become, *server], process_environment({}))
-
-    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> None:
-        if name == "local-aws":
-            Up._start(self, name, [*command, "--latency", str(LATENCY_S)], environment)
-        elif name != "triggerer":
-            super()._start(name, command, environment)
-
-    def _is_healthy(self) -> bool:
-        health = self.api.get("/api/v2/monitor/health") or {}
-        return all(health.get(part, {}).get("status") == "healthy" for part in ("scheduler", "dag_processor"))
-
-    def end(self) -> None:
-        """End everything, the workers before their broker; afterwards `cpu_s` says what it took."""
-        for worker in WORKERS:
-            self.cpu_s += _cpu_s(self._family(worker))
-        end([process for process in self.register.read() if process.name in WORKERS])
-        super().end()
+        """Start everything, and return when all is healthy and the DAG is there."""
+        self.containers.up()
+        self.wait(lambda: self.api.get(DAG) is not None, "the DAG")
+        # Its first answer to a task takes 4 s of a core, in which it gives no other; not in the middle of a run.
+        self.wait(lambda: self.api.get("/execution/health") is not None, "the API of the tasks")
 
     def freeze(self, worker: str) -> None:
         """Let a worker stand still, with all that it has started."""
@@ -110,38 +91,43 @@ class CeleryAirflow(CensusInAirflow):
 
     def kill(self, worker: str) -> None:
         """Let the machine of a worker disappear: SIGKILL to it and to all that it has started."""
-        self.cpu_s += _cpu_s(self._family(worker))
         self._signal(worker, signal.SIGKILL)
 
     def _signal(self, worker: str, number: signal.Signals) -> None:
-        for member in self._family(worker):
+        for member in self.containers.started[worker].family():
             member.send_signal(number)
 
-    def _family(self, worker: str) -> list[psutil.Process]:
-        return [member for process in self.register.read() if process.name == worker for member in process.family()]
+    def family(self) -> list[psutil.Process]:
+        """Return every process that runs now because of the start."""
+        return [member for process in self.containers.started.values() for member in process.family()]
 
     def left(self) -> list[str]:
         """Return the names of processes that still run and belong to this Airflow."""
-        found = [process.info for process in psutil.process_iter(["name", "environ", "cmdline"])]
         state = str(self.state)
         return [
-            info["name"]
-            for info in found
-            if (info["environ"] or {}).get("AIRFLOW_HOME") == str(self.home) or state in " ".join(info["cmdline"] or ())
+            process.info["name"]
+            for process in psutil.process_iter(["name", "environ", "cmdline"])
+            if (process.info["environ"] or {}).get("AIRFLOW_HOME", "").startswith(state)
+            or state in " ".join(process.info["cmdline"] or ())
         ]
 
     def segments(self, run_id: str) -> list[dict[str, Any]]:
         """Return the classify tasks, each with the `hostname` of the worker of its last try."""
-        return [task for task in self.tasks(run_id) if task["task_id"] == "classify" and task["map_index"] >= 0]
+        tasks = self.api.get(f"{DAG}/dagRuns/{quote(run_id)}/taskInstances/classify/listMapped?limit=100")
+        return [task for task in tasks["task_instances"] if task["map_index"] >= 0] if tasks else []
 
     def tally(self, run_id: str, map_index: int) -> dict[str, Any]:
         """Return what the task of one segment returned."""
         entry = f"{DAG}/dagRuns/{quote(run_id)}/taskInstances/classify/xcomEntries/return_value"
         return self.api.get(f"{entry}?map_index={map_index}&deserialize=true")["value"]
 
+    @cached_property
+    def _dynamodb(self) -> Any:
+        return client("dynamodb", self.endpoint_url)
+
     def cut(self, map_index: int, segments: int) -> Cut:
         """Return what the table holds of one segment at this moment."""
-        items = client("dynamodb", self.endpoint_url).scan(
+        items = self._dynamodb.scan(
             TableName=VARIABLES["chatcensus_table"], Segment=map_index, TotalSegments=segments, ConsistentRead=True
         )["Items"]
         judged = sum("evaluation" in item for item in items)
@@ -155,7 +141,3 @@ def hosts(segments: Iterable[dict[str, Any]], *states: str) -> dict[str, set[int
         if segment["state"] in states:
             found[segment["hostname"]].add(segment["map_index"])
     return found
-
-
-def _cpu_s(processes: list[psutil.Process]) -> float:
-    return sum(sum(process.cpu_times()[:4]) for process in processes)  # its own and of its children that have ended
