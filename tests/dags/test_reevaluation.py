@@ -1,35 +1,14 @@
 """Judging again through the real DAG: never silently, then exactly what was named, and the table that compares."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from demo.progress import LocalAirflow
-from tests.conftest import LocalAwsForTests
-from tests.dags.deployed import airflow_of, deploy
-from tests.dags.test_runs import TABLE, Census
+from tests.dags.running import TABLE, Census
 
 pytestmark = pytest.mark.airflow
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The DAG with an `include/` of its own, so that the prompt can be changed."""
-    return deploy(tmp_path_factory.mktemp("deployed"))
-
-
-@pytest.fixture(scope="module")
-def airflow(local_aws_server: LocalAwsForTests, deployed: Path) -> Iterator[LocalAirflow]:
-    with airflow_of(deployed, local_aws_server) as started:
-        yield started
-
-
-@pytest.fixture
-def census(local_aws: LocalAwsForTests, airflow: LocalAirflow) -> Census:
-    return Census(local_aws, airflow)
 
 
 def evaluations(census: Census) -> dict[str, dict[str, Any]]:
