@@ -23,7 +23,7 @@ help: ## This list
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Chat Census needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.12")'
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python -r requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --editable .
 	@touch $@
 

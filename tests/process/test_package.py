@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from jsonschema import Draft7Validator
 
 from demo.airflow_home import REPOSITORY
 from deploy import package
@@ -122,7 +123,11 @@ def test_the_bill_of_materials_names_every_pin_and_the_vendored_scripts_and_is_v
     pins = set((REPOSITORY / "constraints.txt").read_text().split())
     vendored = {component["purl"] for component in bill["components"] if component["purl"].startswith("pkg:npm/")}
 
+    urls = [each["url"] for one in bill["components"] for each in one.get("externalReferences", [])]
+
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    for url in urls:  # the lock leaves out what would check the schema's iri-reference
+        Draft7Validator.FORMAT_CHECKER.check(url, "uri-reference")
     assert {f"{each['name']}=={each['version']}" for each in bill["components"] if "pypi" in each["purl"]} == pins
     assert {purl.partition("@")[0] for purl in vendored} == {"pkg:npm/echarts", "pkg:npm/zrender"}
     assert "serialNumber" not in bill

@@ -9,6 +9,7 @@ from tests.sim.story import Story
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(name: str):
     with mutated(name):
-        caught = any(Story(seed).violations() for seed in range(MUTANTS[name][0]))
+        # From the last seed on: the two that are the hardest to catch are caught there after fewer.
+        caught = any(Story(seed).violations() for seed in reversed(range(MUTANTS[name][0])))
 
     assert caught, f"no seed below {MUTANTS[name][0]} catches {name!r}"
