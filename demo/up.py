@@ -29,6 +29,7 @@ from demo.airflow_home import (
     migrate_once,
     process_environment,
 )
+from demo.early_imports import import_early
 from demo.processes import Register, Started, end, start, started_at
 
 STATE = REPOSITORY / ".local" / "up"
@@ -78,6 +79,7 @@ class Up:
         with step("Airflow's database"):
             migrate_once(self.home, environment)
         with step("Airflow"):
+            import_early(self.home)
             admin_password(self.home)  # before the api-server, which else makes one up and prints it to its log
             for name, command in AIRFLOW_PROCESSES.items():
                 self._start(name, command, process_environment(environment))

@@ -11,10 +11,11 @@ from urllib.parse import quote
 import psutil
 
 from demo.airflow_home import VARIABLES
+from demo.early_imports import IMPORTED_EARLY
 from demo.load import client
 from local_aws import service_models
 from tests.compose_files import BASE, CELERY, compose
-from tests.process.census_in_airflow import DAG, IMPORTED_EARLY, CensusInAirflow
+from tests.process.census_in_airflow import DAG, CensusInAirflow
 from tests.process.containers import Containers
 
 WORKERS = ("airflow-worker-1", "airflow-worker-2")

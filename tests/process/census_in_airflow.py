@@ -24,19 +24,6 @@ PATIENCE_S = 300
 DAG = f"/api/v2/dags/{DAG_ID}"
 ENDED = {"success", "failed"}
 
-# Imported and read once by the scheduler, and there in each task process that it forks: most of a second less for each.
-IMPORTED_EARLY = """
-import os, sys
-if "scheduler" in sys.argv:
-    import chatcensus.operators.classify, chatcensus.operators.export, chatcensus.operators.summarise
-    import airflow.providers.amazon.aws.operators.athena
-    import boto3
-    from local_aws.service_models import read_service_models_once
-    read_service_models_once()
-    for service in ("athena", "dynamodb", "glue", "s3", "bedrock-runtime"):
-        boto3.client(service)
-"""
-
 FASTER = {
     # A run starts when the test wants it; the scheduled one, when the DAG is unpaused.
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
@@ -58,9 +45,6 @@ class CensusInAirflow(Up):
     def _environment(self, endpoint_url: str, database_url: str | None) -> dict[str, str]:
         assert database_url, "these tests need PostgreSQL: SQLite locks under a backfill"
         self.endpoint_url = endpoint_url
-        settings = self.home / "config" / "airflow_local_settings.py"
-        settings.parent.mkdir(parents=True, exist_ok=True)
-        settings.write_text(IMPORTED_EARLY)
         return super()._environment(endpoint_url, database_url) | FASTER
 
     def _seed(self, endpoint_url: str, environment: dict[str, str]) -> None:  # noqa: ARG002 - as Up calls it
