@@ -90,25 +90,27 @@ def retry(
     quarantine only if it is still the one it has read. What the ledger remembers is of items that had no room for an
     evaluation; every run looks at them again by itself, and no row there decides what is paid.
     """
+    from chatcensus.aws.table_walk import describe
+
     reasons = reason or list(Reason)
     job = options.preview_job(include, model, f"reason={','.join(reasons)}")
     dynamodb = options.client("dynamodb")
-    found = _items(job, dynamodb, table) | _ledger(job, dynamodb, table, control_table, reasons, yes=yes)
+    description = describe(dynamodb, table, job.mapping)
+    found = _items(job, dynamodb, description) | _ledger(job, dynamodb, description, control_table, reasons, yes=yes)
     if as_json:
         say_json({"table": table, "model": model, **found})
     else:
         say(_lines(found, yes=yes))
 
 
-def _items(job: "Job", dynamodb: Any, table: str) -> dict[str, Any]:
+def _items(job: "Job", dynamodb: Any, description: "Mapping[str, Any]") -> dict[str, Any]:
     from datetime import UTC, datetime
 
-    from chatcensus.aws.table_walk import TableWalk, describe
+    from chatcensus.aws.table_walk import TableWalk
     from chatcensus.preview import Preview
 
     s3 = options.client("s3") if job.mapping.body else None
     preview = Preview(0, job.instructions, job.model.price(datetime.now(UTC).date()))
-    description = describe(dynamodb, table, job.mapping)
     with progress("items read", description["ItemCount"]) as tell:
         for each in TableWalk(dynamodb, description, job, s3, tell=tell).found():
             preview.add(each)
@@ -122,14 +124,18 @@ def _items(job: "Job", dynamodb: Any, table: str) -> dict[str, Any]:
 
 
 def _ledger(
-    job: "Job", dynamodb: Any, table: str, control_table: str, reasons: "list[Reason]", *, yes: bool
+    job: "Job",
+    dynamodb: Any,
+    description: "Mapping[str, Any]",
+    control_table: str,
+    reasons: "list[Reason]",
+    *,
+    yes: bool,
 ) -> dict[str, Any]:
     from chatcensus.aws.ledger import Ledger
     from chatcensus.aws.quarantines import Room, in_ledger, room_of
-    from chatcensus.aws.table_walk import describe
 
-    ledger, forgotten = Ledger(dynamodb, control_table, ""), 0
-    description, counts = describe(dynamodb, table, job.mapping), dict.fromkeys(Room, 0)
+    ledger, forgotten, counts = Ledger(dynamodb, control_table, ""), 0, dict.fromkeys(Room, 0)
     for row in in_ledger(ledger, reasons):
         room = room_of(dynamodb, description, job.mapping, row.id)
         counts[room] += 1
