@@ -29,6 +29,7 @@ from airflow.sdk import CronDataIntervalTimetable, TaskGroup, TriggerRule, dag
 from chatcensus import operators
 from chatcensus.aws.athena import sql_string
 from chatcensus.include import include_dir, read_yaml
+from chatcensus.operators import variables as var
 from chatcensus.taxonomy import Taxonomy
 
 INCLUDE = include_dir(__file__)
@@ -39,26 +40,20 @@ TOLD = ("sql/shown/shown_periods.sql", "sql/shown/shown_values.sql", "sql/shown/
         "sql/shown/shown_pairs.sql", "sql/shown/told.sql")  # each reads those before it
 TABLES = sorted(f"sql/summaries/{path.name}" for path in INCLUDE.glob("sql/summaries/*.sql"))
 GATES = sorted(path.stem for path in INCLUDE.glob("sql/gates/*.sql"))
-TIMEZONE = "Asia/Tokyo"  # days are cut here, and the schedule runs here
-
-TABLE, CONTROL_TABLE = "{{ var.value.chatcensus_table }}", "{{ var.value.chatcensus_control_table }}"
-MODEL, SNAPSHOT_BUCKET = "{{ var.value.chatcensus_model }}", "{{ var.value.chatcensus_snapshot_bucket }}"
-RESULT_BUCKET = "{{ var.value.chatcensus_result_bucket }}"
-ATHENA = {"database": "{{ var.value.chatcensus_database }}", "workgroup": "{{ var.value.chatcensus_workgroup }}"}
-MIN_USERS = "{{ var.value.get('chatcensus_min_users', '5') }}"
-PER_USER = "{{ var.value.get('chatcensus_per_user_table', 'false') }}"
-QUOTA = {name: f"{{{{ params.{name} }}}}" for name in ("requests_per_minute", "tokens_per_minute")}
-LIMITS = {name: f"{{{{ params.{name} }}}}" for name in ("max_usd", "max_conversations", "reevaluate")}
+QUOTA = {name: var.param(name) for name in ("requests_per_minute", "tokens_per_minute")}
+LIMITS = {name: var.param(name) for name in ("max_usd", "max_conversations", "reevaluate")}
+JUDGING = {"table": var.TABLE, "control_table": var.CONTROL_TABLE, "model": var.MODEL, "mapping": MAPPING,
+           "models": MODELS, "instructions": INSTRUCTIONS, "quota": QUOTA, "is_dry_run": var.param("dry_run"), **LIMITS}
 ON_FAILURE = {"retries": 2, "retry_policy": operators.RETRY_POLICY, "on_failure_callback": operators.alert_of_failure}
 
 
 @dag(
-    schedule=CronDataIntervalTimetable("0 3 * * *", timezone=TIMEZONE),
-    start_date=pendulum.datetime(2026, 1, 1, tz=TIMEZONE),
+    schedule=CronDataIntervalTimetable("0 3 * * *", timezone=var.TIMEZONE),
+    start_date=pendulum.datetime(2026, 1, 1, tz=var.TIMEZONE),
     catchup=False,
     max_active_runs=1,
     template_searchpath=[str(INCLUDE)],
-    user_defined_macros={"taxonomy": read_yaml(TAXONOMY, Taxonomy), "timezone": TIMEZONE},
+    user_defined_macros={"taxonomy": read_yaml(TAXONOMY, Taxonomy), "timezone": var.TIMEZONE},
     user_defined_filters={"sql_string": sql_string},
     default_args={"owner": "chatcensus", **ON_FAILURE},
     params=operators.PARAMS,
@@ -67,39 +62,36 @@ ON_FAILURE = {"retries": 2, "retry_policy": operators.RETRY_POLICY, "on_failure_
 )
 def chat_census():
     plan = operators.PlanSegmentsOperator(
-        task_id="plan", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
-        instructions=INSTRUCTIONS, prices=INCLUDE / "prices.yaml", quota=QUOTA, is_dry_run="{{ params.dry_run }}",
-        conversations_per_segment="{{ params.conversations_per_segment }}", timezone=TIMEZONE, **LIMITS,
-        created_from="{{ params.created_from }}", created_before="{{ params.created_before }}",
+        task_id="plan", prices=INCLUDE / "prices.yaml", timezone=var.TIMEZONE, created_from=var.param("created_from"),
+        created_before=var.param("created_before"),
+        conversations_per_segment=var.param("conversations_per_segment"), **JUDGING,
     )
     classify = operators.ClassifySegmentOperator.partial(
-        task_id="classify", table=TABLE, control_table=CONTROL_TABLE, model=MODEL, mapping=MAPPING, models=MODELS,
-        instructions=INSTRUCTIONS, taxonomy=TAXONOMY, quota=QUOTA, in_flight="{{ params.in_flight }}", **LIMITS,
-        is_dry_run="{{ params.dry_run }}", execution_timeout=timedelta(hours=6), max_active_tis_per_dagrun=4,
-        map_index_template="{{ task.segment['name'] }}",
+        task_id="classify", taxonomy=TAXONOMY, in_flight=var.param("in_flight"), execution_timeout=timedelta(hours=6),
+        max_active_tis_per_dagrun=4, map_index_template="{{ task.segment['name'] }}", **JUDGING,
     ).expand(segment=plan.output)
     settle = operators.SettleRunOperator(
-        task_id="settle", segments=plan.output, tallies=classify.output, control_table=CONTROL_TABLE,
-        max_rejection_percent="{{ params.max_rejection_percent }}", is_dry_run="{{ params.dry_run }}",
+        task_id="settle", segments=plan.output, tallies=classify.output, control_table=var.CONTROL_TABLE,
+        max_rejection_percent=var.param("max_rejection_percent"), is_dry_run=var.param("dry_run"),
         trigger_rule=TriggerRule.ALL_DONE,
     )
     export = operators.ExportTableOperator(
-        task_id="export", dynamodb_table_name=TABLE, s3_bucket_name=SNAPSHOT_BUCKET, s3_key_prefix="exports",
-        control_table=CONTROL_TABLE, database=ATHENA["database"], mapping=MAPPING,
-        publish="{{ params.publish and not params.dry_run }}", full_export="{{ params.full_export }}",
+        task_id="export", dynamodb_table_name=var.TABLE, s3_bucket_name=var.SNAPSHOT_BUCKET, s3_key_prefix="exports",
+        control_table=var.CONTROL_TABLE, database=var.ATHENA["database"], mapping=MAPPING,
+        publish="{{ params.publish and not params.dry_run }}", full_export=var.param("full_export"),
     )
     register = operators.RegisterSnapshotOperator(
         task_id="register", snapshot=export.output, layer="sql/layers/layer.sql", view="sql/views/evaluations.sql",
-        control_table=CONTROL_TABLE, result_bucket=RESULT_BUCKET, mapping=MAPPING, summaries=SUMMARIES,
-        timezone=TIMEZONE, **ATHENA,
+        control_table=var.CONTROL_TABLE, result_bucket=var.RESULT_BUCKET, mapping=MAPPING, summaries=SUMMARIES,
+        timezone=var.TIMEZONE, **var.ATHENA,
     )
-    edition = {"edition": register.output, "summaries": SUMMARIES, **ATHENA}
-    files = {"result_bucket": RESULT_BUCKET, **edition}
+    edition = {"edition": register.output, "summaries": SUMMARIES, **var.ATHENA}
+    files = {"result_bucket": var.RESULT_BUCKET, **edition}
     with TaskGroup("summarise") as summarise:
         periods, values, series, pairs, told, *tables = (
             operators.SummariseTableOperator(
                 task_id=query.split("/")[-1].removesuffix(".sql"), query=query, deferrable=True,
-                min_users=MIN_USERS, per_user_table=PER_USER, **files,
+                min_users=var.MIN_USERS, per_user_table=var.PER_USER, **files,
             )
             for query in (*TOLD, *TABLES)
         )
@@ -110,7 +102,7 @@ def chat_census():
             operators.CheckEditionOperator(task_id=gate, sql=f"sql/gates/{gate}.sql", **edition)
     publish = operators.PublishSummariesOperator(
         task_id="publish", written=[task.output for task in (periods, values, series, pairs, told, *tables, shares)],
-        control_table=CONTROL_TABLE, min_users=MIN_USERS, timezone=TIMEZONE, taxonomy=TAXONOMY,
+        control_table=var.CONTROL_TABLE, min_users=var.MIN_USERS, timezone=var.TIMEZONE, taxonomy=TAXONOMY,
         outlets=[operators.PUBLISHES], on_success_callback=operators.alert_of_edition, **files,
     )
 

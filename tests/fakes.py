@@ -29,6 +29,8 @@ MAPPING = read_yaml(INCLUDE / "table.yaml", TableMapping)
 MODEL = Model.model_validate(
     {
         "model_id": "fake",
+        "family": "fake",
+        "geography": "global",
         "output_modes": ["tool", "prompt"],
         "max_tokens": 100,
         "burndown": 5,

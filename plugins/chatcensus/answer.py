@@ -35,12 +35,17 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Reply:
-    """What one paid call gave back: the raw answer (tool input, or text), and what it cost in tokens."""
+    """
+    What one paid call gave back: the raw answer (tool input, or text), and what it cost in tokens.
+
+    Shape: *is_batch* when it came by batch inference, which has prices of its own.
+    """
 
     answer: object
     stop_reason: str | None
     usage: Usage
     answered_by: str
+    is_batch: bool = False
 
 
 @dataclass(frozen=True)

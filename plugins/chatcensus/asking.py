@@ -49,6 +49,13 @@ class Judge(Protocol):
         """Make one paid call. Errors: those of `errors.py` that speak of a call, a reply, a request or a quota."""
 
 
+class Batch(Protocol):
+    """The answers that batch inference has brought; the run has paid for them already."""
+
+    def reply(self, conversation: Conversation) -> Reply | None:
+        """Return the answer about *conversation* as it is now; None when there is none, and it has to be asked."""
+
+
 class Ledger(Budget, Protocol):
     """What all tasks of a run share, and what is known of a conversation from earlier runs."""
 
@@ -105,7 +112,9 @@ class Asker:
         taxonomy: Taxonomy,
         clock: Clock,
         is_stopped: Callable[[], bool],
+        batch: Batch | None = None,
     ) -> None:
+        self.batch = batch
         self.judge, self.ledger, self.pacer, self.model, self.clock = judge, ledger, pacer, model, clock
         self.instructions, self.taxonomy, self.is_stopped = instructions, taxonomy, is_stopped
         self.purse = Purse(ledger, clock.sleep)
@@ -126,10 +135,13 @@ class Asker:
         shown = transcript(conversation.turns)
         if shown.is_blank:
             return Reason.EMPTY
-        if not self.ledger.admit():
+        reply = self.batch.reply(conversation) if self.batch else None
+        if reply:  # admitted and paid when it was sent
+            self._charge(reply, bill)
+        elif not self.ledger.admit():
             self._end_of("the run has had its conversations")
             return None
-        verdict, rejected = self._asked(conversation, shown, bill)
+        verdict, rejected = self._asked(conversation, shown, bill, reply)
         if verdict is None and bill.possibly_paid:
             return self._given_up(conversation, rejected, bill)
         return verdict
@@ -139,17 +151,18 @@ class Asker:
         return cost_micro_usd(expected_usage(conversation, self._instruction_tokens), self._price)
 
     def _asked(
-        self, conversation: Conversation, shown: Transcript, bill: Bill
+        self, conversation: Conversation, shown: Transcript, bill: Bill, reply: Reply | None
     ) -> tuple[Judgement | Reason | None, list[Reason]]:
-        """Return the verdict, and why answers before it were rejected."""
+        """Return the verdict, and why answers before it were rejected; *reply* is an answer that is there already."""
         max_tokens, max_input_tokens = self.model.max_tokens, MAX_TRANSCRIPT_TOKENS
         rejected: list[Reason] = []
         while True:
             mode = self._modes[-1 if len(rejected) == MAX_REASKS else 0]
             bill.is_clipped = shown.is_clipped
-            message = user_message(shown, self.clock.nonce(), mode, rejected)
             try:
-                reply = self._paid_call(message, mode, max_tokens, bill)
+                if reply is None:
+                    message = user_message(shown, self.clock.nonce(), mode, rejected)
+                    reply = self._paid_call(message, mode, max_tokens, bill)
             except RequestRefused:
                 if max_input_tokens < MAX_TRANSCRIPT_TOKENS:
                     return Reason.TOO_LARGE, rejected
@@ -174,6 +187,7 @@ class Asker:
             elif verdict is Reason.TRUNCATED:
                 max_tokens *= 2
             rejected.append(verdict)
+            reply = None
 
     def _given_up(self, conversation: Conversation, rejected: list[Reason], bill: Bill) -> Reason | None:
         """Give up on a text whose replies are lost in run after run while those of the others are not."""
@@ -253,7 +267,7 @@ class Asker:
         return max(cost_micro_usd(usage, self._price) for usage in usages)
 
     def _charge(self, reply: Reply, bill: Bill) -> int:
-        paid = cost_micro_usd(reply.usage, self._price)
+        paid = cost_micro_usd(reply.usage, self._price, is_batch=reply.is_batch)
         bill.attempts += 1
         bill.input_tokens += reply.usage.all_input_tokens
         bill.output_tokens += reply.usage.output_tokens

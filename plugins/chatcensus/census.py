@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.asking import Asker, Bill, Clock, Judge, Ledger
+from chatcensus.asking import Asker, Batch, Bill, Clock, Judge, Ledger
 from chatcensus.crew import Crew, Threads
 from chatcensus.errors import NoRoom, StoreBusy
 from chatcensus.evaluation import Evaluation, evaluation_key, of_previous, pseudonym
@@ -90,12 +90,13 @@ class Census:
         clock: Clock | None = None,
         crew: Crew | None = None,
         tell: Callable[[Tally, bool], None] | None = None,
+        batch: Batch | None = None,
     ) -> None:
         self.job, self.store, self.ledger, self.claim = job, store, ledger, claim
         self.clock, self.crew, self.tell = clock or Clock(), crew or Threads(job.in_flight), tell
         self.pacer = Pacer(job.quota, self.clock.monotonic, self.clock.sleep, self.clock.uniform)
         self.asker = Asker(
-            judge, ledger, self.pacer, job.model, job.instructions, job.taxonomy, self.clock, self._is_stopped
+            judge, ledger, self.pacer, job.model, job.instructions, job.taxonomy, self.clock, self._is_stopped, batch
         )
         self.stop = threading.Event()
         self.tally = Tally()

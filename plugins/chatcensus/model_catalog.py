@@ -1,34 +1,62 @@
 """The models the census may use: abilities, limits and dated prices (`include/prompts/models.yaml`)."""
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from chatcensus.errors import SetupError
 from chatcensus.pricing import Price
 
-OutputMode = Literal["tool", "prompt"]
+OutputMode = Literal["tool", "prompt", "json_schema"]
+
+
+class Life(BaseModel):
+    """The days on which a model came, was called legacy, and ends; null where nobody has said so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    launched: date | None = None
+    legacy: date | None = None
+    ends: date | None = None
+    source: str = Field(min_length=1)
 
 
 class Model(BaseModel):
     """
-    One model, or one inference profile of it.
+    One model, as it is called by one id: its own, or that of an inference profile.
 
-    Shape: *output_modes* in the order in which they are tried; *temperature* is null where the model refuses one;
-    *request_fields* goes to the model as it is. *burndown* is how many tokens of quota one output token takes.
+    Shape: all entries of a *family* are the same model. *geography* is where a call may be answered: `global`, the
+    prefix of a profile (`jp`, `us`, `eu`, `au`, `apac`), or a Region. *output_modes* in the order in which they are
+    tried; *temperature* is null where the model refuses one; *request_fields* goes to the model as it is, and switches
+    its thinking off. One that *is_invocable* not is there to be compared with. *quota_name* is its name in Service
+    Quotas.
+    Units: *burndown* is how many tokens of quota one output token takes; *cache_min_tokens* how long a fixed prefix has
+    to be, null where nothing is cached; *thinking_tokens* what an answer spends besides, about.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model_id: str = Field(min_length=1)
+    family: str = Field(min_length=1)
+    geography: str = Field(pattern=r"^[a-z0-9-]+$")
+    quota_name: str = ""
+    is_invocable: bool = True
     output_modes: tuple[OutputMode, ...] = Field(min_length=1)
     max_tokens: int = Field(ge=1)
     burndown: int = Field(ge=1)
+    thinking_tokens: int = Field(default=0, ge=0)
     temperature: float | None = None
-    is_cacheable: bool = False
+    cache_min_tokens: int | None = Field(default=None, ge=1)
     request_fields: dict[str, Any] = Field(default_factory=dict)
+    life: Life | None = None
     prices: tuple[Price, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _what_is_cached_is_priced(self) -> Self:
+        if self.cache_min_tokens and any(None in (price.cache_read, price.cache_write) for price in self.prices):
+            raise ValueError("a model that caches needs cache_read and cache_write in each of its prices")
+        return self
 
     def price(self, day: date) -> Price:
         """Return the price in force on *day*. Errors: SetupError when none was; a price is never taken to be zero."""
@@ -56,9 +84,15 @@ class ModelCatalog(BaseModel):
         return models
 
     def model(self, model_id: str) -> Model:
-        """Return the model named *model_id*. Errors: SetupError that lists the models there are."""
-        for model in self.models:
-            if model.model_id == model_id:
-                return model
-        known = ", ".join(model.model_id for model in self.models)
+        """
+        Return the model named *model_id*, which may be called.
+
+        Errors: SetupError that lists the models there are, or says that this one can only be compared with.
+        """
+        found = next((model for model in self.models if model.model_id == model_id), None)
+        if found and found.is_invocable:
+            return found
+        if found:
+            raise SetupError(f"model {model_id!r} is there to be compared with, and cannot be called: choose another")
+        known = ", ".join(model.model_id for model in self.models if model.is_invocable)
         raise SetupError(f"model {model_id!r} is not in include/prompts/models.yaml, which has: {known}")

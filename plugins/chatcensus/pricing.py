@@ -24,17 +24,34 @@ class Usage:
         return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
 
-class Price(BaseModel):
-    """USD per million tokens, in force since *since*; *source* says who says so."""
+class Rates(BaseModel):
+    """USD per million tokens; what a model does not cache has no rate of its own, and costs what any input does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    since: str = Field(pattern=r"^\d{4}-\d\d-\d\d$")
     input: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
-    cache_read: Decimal = Field(ge=0)
-    cache_write: Decimal = Field(ge=0)
-    source: str
+    cache_read: Decimal | None = Field(default=None, ge=0)
+    cache_write: Decimal | None = Field(default=None, ge=0)
+
+
+class LongPromptRates(Rates):
+    """The rates of a whole request whose input is longer than *over_tokens*."""
+
+    over_tokens: int = Field(gt=0)
+
+
+class Price(Rates):
+    """
+    The rates in force since *since*; *source* says who says so, and when that was read.
+
+    Shape: *batch* is null where the model takes no batch inference, which has no discount for what is cached.
+    """
+
+    since: str = Field(pattern=r"^\d{4}-\d\d-\d\d$")
+    batch: Rates | None = None
+    long_prompt: LongPromptRates | None = None
+    source: str = Field(min_length=1)
 
 
 def micro_usd(usd: str | float) -> int:
@@ -42,20 +59,32 @@ def micro_usd(usd: str | float) -> int:
     return int(Decimal(str(usd)) * 1_000_000)
 
 
-def cost_micro_usd(usage: Usage, price: Price) -> int:
+def cost_micro_usd(usage: Usage, price: Price, *, is_batch: bool = False) -> int:
     """
     Return what one paid call cost, rounded up once to a whole micro-USD.
 
     Units: *price* is USD per million tokens, which is the same number as micro-USD per token.
+    Errors: SetupError for batch inference where the model has no price of it.
     Source: https://aws.amazon.com/bedrock/pricing/; the figures stand, dated, in include/prompts/models.yaml.
     """
+    rates = _rates(usage, price, is_batch=is_batch)
     exact = (
-        usage.input_tokens * price.input
-        + usage.output_tokens * price.output
-        + usage.cache_read_tokens * price.cache_read
-        + usage.cache_write_tokens * price.cache_write
+        usage.input_tokens * rates.input
+        + usage.output_tokens * rates.output
+        + usage.cache_read_tokens * (rates.input if rates.cache_read is None else rates.cache_read)
+        + usage.cache_write_tokens * (rates.input if rates.cache_write is None else rates.cache_write)
     )
     return int(exact.to_integral_value(rounding=ROUND_CEILING))
+
+
+def _rates(usage: Usage, price: Price, *, is_batch: bool) -> Rates:
+    if is_batch:
+        if price.batch is None:
+            raise SetupError("the model has no price of batch inference: choose mode realtime, or another model")
+        return price.batch
+    if price.long_prompt and usage.all_input_tokens > price.long_prompt.over_tokens:
+        return price.long_prompt
+    return price
 
 
 class ReadPrice(BaseModel):

@@ -183,7 +183,7 @@ def test_every_model_of_the_catalog_is_sent_only_what_it_takes(bedrock, client, 
     assert path.split("/")[2].replace("%3A", ":") == model.model_id
     assert body["inferenceConfig"].get("temperature") == model.temperature
     assert ("temperature" in body["inferenceConfig"]) == (model.temperature is not None)
-    assert any("cachePoint" in block for block in body["system"]) == model.is_cacheable
+    assert any("cachePoint" in block for block in body["system"]) == bool(model.cache_min_tokens)
     assert body.get("additionalModelRequestFields", {}) == model.request_fields
 
 

@@ -196,9 +196,9 @@ def test_every_model_that_the_census_may_choose_is_known_here_and_takes_what_the
     for model in catalog.models:
         known = PROFILES.get(model.model_id) or MODELS[model.model_id]
         assert (model.temperature is None) is ("temperature" in known.refuses), model.model_id
-        assert not model.is_cacheable or known.cache_min_tokens, model.model_id
+        assert not model.cache_min_tokens or known.cache_min_tokens, model.model_id
         body = {"messages": [USER], "additionalModelRequestFields": model.request_fields}
-        if model.is_cacheable:
+        if model.cache_min_tokens:
             body["system"] = [{"text": "x"}, POINT]
         if "tool" in model.output_modes:
             body["toolConfig"] = FORCED

@@ -21,6 +21,7 @@ from chatcensus.edition import Edition
 from chatcensus.include import include_dir, read_yaml
 from chatcensus.instructions import rendered_instructions
 from chatcensus.model_catalog import ModelCatalog
+from chatcensus.operators import variables
 from chatcensus.operators.alert import SLACK, TOPIC
 from chatcensus.operators.retries import RETRY_POLICY
 from chatcensus.prompt import prompt_version
@@ -210,8 +211,9 @@ def test_every_param_is_in_the_manual_of_operations_with_its_default(dag):
 @pytest.mark.skipif(not OPERATIONS.exists(), reason="docs/operations.md is not written yet")
 def test_every_variable_is_in_the_manual_of_operations_and_no_other(dag):
     told = set(re.findall(r"^\| `(chatcensus_\w+)` \|", OPERATIONS.read_text(), re.MULTILINE))
-    read = set(re.findall(r"var\.value\.(chatcensus_\w+)", DAG_FILE.read_text()))
-    optional = set(re.findall(r"var\.value\.get\('(\w+)'", DAG_FILE.read_text())) | {TOPIC, SLACK}
+    templates = DAG_FILE.read_text() + Path(variables.__file__).read_text()
+    read = set(re.findall(r"var\.value\.(chatcensus_\w+)", templates))
+    optional = set(re.findall(r"var\.value\.get\('(\w+)'", templates)) | {TOPIC, SLACK}
     secrets = {dag.task_dict["classify"].partial_kwargs.get("pseudonym_variable", "chatcensus_pseudonym_secret")}
 
     assert told == read | secrets | optional

@@ -85,3 +85,18 @@ def test_each_model_we_ship_has_a_price_with_its_source_and_can_answer_without_a
     assert 0 < price.input < price.output
     assert "prompt" in model.output_modes
     assert model.max_tokens >= 64
+
+
+def test_a_model_that_caches_without_a_price_for_it_is_refused():
+    with pytest.raises(ValidationError, match="cache_read and cache_write"):
+        Model.model_validate(
+            MODEL.model_dump()
+            | {"cache_min_tokens": 512, "prices": [MODEL.prices[0].model_dump() | {"cache_read": None}]}
+        )
+
+
+def test_a_model_that_is_there_for_comparison_only_cannot_be_chosen():
+    historical = MODEL.model_copy(update={"model_id": "gone", "is_invocable": False})
+
+    with pytest.raises(SetupError, match="'gone' is there to be compared with"):
+        ModelCatalog(models=(MODEL, historical)).model("gone")

@@ -93,7 +93,7 @@ class BedrockJudge:
         if self.model.temperature is not None:
             inference["temperature"] = self.model.temperature
         system: list[dict[str, Any]] = [{"text": instructions}]
-        if self.model.is_cacheable:
+        if self.model.cache_min_tokens:
             system.append({"cachePoint": {"type": "default"}})
         request: dict[str, Any] = {
             "modelId": self.model_id,
