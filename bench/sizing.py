@@ -98,7 +98,7 @@ class Sizing:
         each = Usage(
             *(tokens * judged for tokens in (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens))
         )
-        return Decimal(cost_micro_usd(each, self.price)) / 10**6
+        return Decimal(cost_micro_usd(each, self.price, calls=judged)) / 10**6
 
     def reading_usd(self, strategy: str, found: int, items: int) -> Decimal:
         units = read_units(strategy, found, items, items * self.given.item_bytes)

@@ -13,6 +13,7 @@ from typing import Any
 
 from local_aws.aws_error import AwsError
 from local_aws.bedrock.models import FoundationModel
+from local_aws.bedrock.output_schema import check_output
 from local_aws.request_model import check_types
 
 _MEMBERS = {
@@ -27,6 +28,7 @@ _MOST_METADATA = 16
 _MOST_CACHE_POINTS = 4
 _MODEL_SAYS = "The model returned the following errors: "
 _CLAUDE_FIELDS = {"thinking", "top_k", "anthropic_beta", "output_config"}
+_OTHER_FIELDS = {"Amazon": {"inferenceConfig"}, "OpenAI": {"reasoning_effort"}}
 
 Block = dict[str, Any]
 
@@ -73,9 +75,7 @@ def _check_members(model: FoundationModel, body: dict[str, Any]) -> None:
         if body.get(member):
             raise _not_here(member)
     if body.get("outputConfig"):
-        if model.is_claude:
-            raise _invalid(f"{_MODEL_SAYS}output_config.format: Extra inputs are not permitted")
-        raise _not_here("outputConfig")
+        check_output(model, body["outputConfig"])
     if (body.get("serviceTier") or {}).get("type", "default") != "default":
         raise _not_here("a serviceTier but default")
     if (body.get("performanceConfig") or {}).get("latency", "standard") != "standard":
@@ -170,8 +170,9 @@ def _check_metadata(metadata: dict[str, str] | None) -> None:
 
 def _check_fields(model: FoundationModel, fields: dict[str, Any]) -> None:
     if not (model.is_claude or model.model_id == "stand-in"):
-        for name in fields:
+        for name in fields.keys() - _OTHER_FIELDS.get(model.provider, set()):
             raise _not_here(f"the field {name!r} of {model.provider}")
+        return
     for name in fields.keys() - _CLAUDE_FIELDS:
         raise _invalid(f"{_MODEL_SAYS}{name}: Extra inputs are not permitted")
     if "format" in (fields.get("output_config") or {}):

@@ -40,6 +40,8 @@ class FoundationModel:
     cache_ttls: tuple[str, ...] = ()
     batch: bool = False
     count_tokens: bool = False
+    json_schema: bool = False
+    quota_name: str = ""
 
     @classmethod
     def of_toml(cls, model_id: str, table: Mapping[str, Any]) -> "FoundationModel":

@@ -52,7 +52,8 @@ def _quotas(quota: Quota, region: str) -> Iterator[Answer]:
         for kind in _kinds(model):
             for unit, rate in rates.items():
                 if rate is not None:
-                    name = f"{kind} model inference {unit} per minute for {model.provider} {model.name}"
+                    label = model.quota_name or f"{model.provider} {model.name}"
+                    name = f"{kind} model inference {unit} per minute for {label}"
                     yield _described(name, rate, region)
 
 

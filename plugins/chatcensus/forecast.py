@@ -51,7 +51,7 @@ def forecast(
         "conversations": conversations,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
-        "cost_micro_usd": cost_micro_usd(usage, price),
+        "cost_micro_usd": cost_micro_usd(usage, price, calls=conversations),
         "minutes": minutes_at(quota, conversations, usage, burndown),
     }
 

@@ -12,13 +12,18 @@ OutputMode = Literal["tool", "prompt", "json_schema"]
 
 
 class Life(BaseModel):
-    """The days on which a model came, was called legacy, and ends; null where nobody has said so."""
+    """
+    The days on which a model came, was called legacy, and ends; null where nobody has said so.
+
+    Shape: on the day *ends* it answers no more. *ends_not_before* is a promise, after which an end may be announced.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     launched: date | None = None
     legacy: date | None = None
     ends: date | None = None
+    ends_not_before: date | None = None
     source: str = Field(min_length=1)
 
 
@@ -27,10 +32,10 @@ class Model(BaseModel):
     One model, as it is called by one id: its own, or that of an inference profile.
 
     Shape: all entries of a *family* are the same model. *geography* is where a call may be answered: `global`, the
-    prefix of a profile (`jp`, `us`, `eu`, `au`, `apac`), or a Region. *output_modes* in the order in which they are
-    tried; *temperature* is null where the model refuses one; *request_fields* goes to the model as it is, and switches
-    its thinking off. One that *is_invocable* not is there to be compared with. *quota_name* is its name in Service
-    Quotas.
+    prefix of a profile (`jp`, `us`, `eu`, `au`, `apac`), or, of a bare id, the Region whose prices these are.
+    *output_modes* in the order in which they are tried; *temperature* is null where the model refuses one;
+    *request_fields* goes to the model as it is, and switches its thinking off. One that *is_invocable* not is there to
+    be compared with. *quota_name* is its name in Service Quotas.
     Units: *burndown* is how many tokens of quota one output token takes; *cache_min_tokens* how long a fixed prefix has
     to be, null where nothing is cached; *thinking_tokens* what an answer spends besides, about.
     """
@@ -58,8 +63,23 @@ class Model(BaseModel):
             raise ValueError("a model that caches needs cache_read and cache_write in each of its prices")
         return self
 
+    def has_ended(self, day: date) -> bool:
+        """Return whether its life is over on *day*."""
+        return bool(self.life and self.life.ends and self.life.ends <= day)
+
     def price(self, day: date) -> Price:
-        """Return the price in force on *day*. Errors: SetupError when none was; a price is never taken to be zero."""
+        """
+        Return the price of a call on *day*, which everybody asks for before a call is made.
+
+        Errors: SetupError when the model's life is over by then, or no price was in force; a price is never taken to be
+        zero.
+        """
+        if self.has_ended(day):
+            raise SetupError(f"the life of model {self.model_id!r} is over by {day}: choose another model")
+        return self.last_price(day)
+
+    def last_price(self, day: date) -> Price:
+        """Return the price in force on *day*, to compare with: a model keeps its last one. Errors: as `price`."""
         in_force = [price for price in self.prices if price.since <= day.isoformat()]
         if not in_force:
             raise SetupError(f"model {self.model_id!r} has no price for {day}: add one to include/prompts/models.yaml")

@@ -59,15 +59,16 @@ def micro_usd(usd: str | float) -> int:
     return int(Decimal(str(usd)) * 1_000_000)
 
 
-def cost_micro_usd(usage: Usage, price: Price, *, is_batch: bool = False) -> int:
+def cost_micro_usd(usage: Usage, price: Price, *, calls: int = 1, is_batch: bool = False) -> int:
     """
-    Return what one paid call cost, rounded up once to a whole micro-USD.
+    Return what paid calls cost, rounded up once to a whole micro-USD.
 
+    Shape: *usage* is that of all *calls* together, each taken to be as long as their mean.
     Units: *price* is USD per million tokens, which is the same number as micro-USD per token.
     Errors: SetupError for batch inference where the model has no price of it.
     Source: https://aws.amazon.com/bedrock/pricing/; the figures stand, dated, in include/prompts/models.yaml.
     """
-    rates = _rates(usage, price, is_batch=is_batch)
+    rates = _rates(usage, price, calls, is_batch)
     exact = (
         usage.input_tokens * rates.input
         + usage.output_tokens * rates.output
@@ -77,12 +78,12 @@ def cost_micro_usd(usage: Usage, price: Price, *, is_batch: bool = False) -> int
     return int(exact.to_integral_value(rounding=ROUND_CEILING))
 
 
-def _rates(usage: Usage, price: Price, *, is_batch: bool) -> Rates:
+def _rates(usage: Usage, price: Price, calls: int, is_batch: bool) -> Rates:
     if is_batch:
         if price.batch is None:
             raise SetupError("the model has no price of batch inference: choose mode realtime, or another model")
         return price.batch
-    if price.long_prompt and usage.all_input_tokens > price.long_prompt.over_tokens:
+    if price.long_prompt and usage.all_input_tokens > price.long_prompt.over_tokens * calls:
         return price.long_prompt
     return price
 

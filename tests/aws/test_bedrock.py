@@ -18,8 +18,9 @@ from botocore import exceptions as sdk
 from botocore.config import Config
 
 from chatcensus.answer import Judgement, Reason, read_answer
+from chatcensus.asking import Asker, Bill, Clock
 from chatcensus.aws.bedrock import BedrockJudge, client_config
-from chatcensus.conversation import Turn, transcript
+from chatcensus.conversation import Conversation, Turn, transcript
 from chatcensus.errors import (
     ChatCensusError,
     FeatureRefused,
@@ -33,8 +34,10 @@ from chatcensus.errors import (
 from chatcensus.include import read_yaml
 from chatcensus.model_catalog import Model, ModelCatalog
 from chatcensus.pricing import Usage
-from chatcensus.prompt import TOOL_NAME, tool_config, user_message
+from chatcensus.prompt import TOOL_NAME, output_config, tool_config, user_message
+from chatcensus.spreading import Spread, Way
 from chatcensus.taxonomy import Taxonomy
+from tests.fakes import UNLIMITED, FakeLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,16 +169,25 @@ def test_a_request_in_tool_mode_is_exactly_this(bedrock, judge):
     assert body["toolConfig"]["toolChoice"] == {"tool": {"name": TOOL_NAME}}
 
 
+def test_json_schema_mode_asks_for_a_text_that_is_held_to_the_schema(bedrock, judge):
+    _ask(judge, mode="json_schema")
+
+    [(_, body)] = bedrock.requests
+    assert body["outputConfig"] == output_config(TAXONOMY)
+    assert "toolConfig" not in body
+
+
 def test_prompt_mode_offers_no_tool(bedrock, judge):
     _ask(judge, mode="prompt", max_tokens=256)
 
     [(_, body)] = bedrock.requests
-    assert "toolConfig" not in body
+    assert not {"toolConfig", "outputConfig"} & body.keys()
     assert body["inferenceConfig"] == {"maxTokens": 256}
 
 
-@pytest.mark.parametrize("mode", ["tool", "prompt"])
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize(
+    ("model", "mode"), [(model, mode) for model in MODELS.values() if model.is_invocable for mode in model.output_modes]
+)
 def test_every_model_of_the_catalog_is_sent_only_what_it_takes(bedrock, client, model, mode):
     _ask(BedrockJudge(client, model.model_id, model, TAXONOMY), mode)
 
@@ -314,6 +326,59 @@ def test_the_local_model_understands_our_request_and_says_that_it_is_a_stand_in(
     assert reply.usage.output_tokens > 0
 
 
+@pytest.mark.parametrize("model_id", ["openai.gpt-oss-20b-1:0", "global.anthropic.claude-sonnet-5-5"])
+def test_a_local_model_that_takes_a_schema_answers_by_it(local_aws, model_id):
+    judge = BedrockJudge(local_aws.client("bedrock-runtime"), model_id, MODELS[model_id], TAXONOMY)
+    shown = transcript([Turn("user", "PythonのコードにKeyErrorが出ます。直してください。")])
+
+    reply = judge.ask("Judge.", user_message(shown, "0123456789abcdef", "json_schema"), "json_schema", 128)
+
+    assert isinstance(read_answer(reply.answer, reply.stop_reason, TAXONOMY), Judgement)
+
+
+@pytest.mark.parametrize(
+    ("model", "feature"),
+    [
+        pytest.param(HAIKU, r"\(extra inputs are not permitted\)", id="claude"),
+        pytest.param(NOVA, r"\(extraneous key\)", id="nova"),
+    ],
+)
+def test_a_model_without_schemas_refuses_the_feature_by_name(local_aws, model, feature):
+    judge = BedrockJudge(local_aws.client("bedrock-runtime"), model.model_id, model, TAXONOMY)
+
+    with pytest.raises(FeatureRefused, match=f"refused a feature of the request {feature}") as caught:
+        _ask(judge, "json_schema")
+
+    assert CANARY not in _shown(caught.value)
+    assert local_aws.stats()["converse_paid"] == 0
+
+
+@pytest.mark.parametrize("model", [HAIKU, NOVA], ids=["claude", "nova"])
+def test_a_mode_that_the_model_does_not_take_is_dropped_once_and_the_next_one_judges(local_aws, model, caplog):
+    tried = model.model_copy(update={"output_modes": ("json_schema", "tool", "prompt")})
+    clock, judge = Clock(), BedrockJudge(local_aws.client("bedrock-runtime"), model.model_id, tried, TAXONOMY)
+    asker = Asker(
+        Spread.over([Way("one", judge, tried, UNLIMITED)], clock, 2),
+        FakeLedger(10**9, 10**9),
+        tried,
+        "Judge.",
+        TAXONOMY,
+        clock,
+        lambda: False,
+    )
+
+    verdicts = [asker.verdict(Conversation(f"c{n}", (Turn("user", CANARY),)), Bill()) for n in range(3)]
+    asker.purse.close()
+
+    assert all(isinstance(verdict, Judgement) for verdict in verdicts)
+    stats = local_aws.stats()
+    assert (stats["converse_calls"], stats["converse_paid"]) == (4, 3)
+    dropped = [line for line in caplog.messages if "is dropped" in line]
+    assert len(dropped) == 1
+    assert dropped[0].startswith(f"output mode json_schema is dropped for this run: '{model.model_id}' refused")
+    assert CANARY not in caplog.text
+
+
 def test_a_model_at_its_end_of_life_is_named(local_aws):
     gone = "anthropic.claude-3-haiku-20240307-v1:0"
 
@@ -336,9 +401,16 @@ ERRORS = [
     (400, "ServiceQuotaExceededException", "Your request exceeds the service quota.", QuotaExhausted),
     (400, "ValidationException", "output_config.format: Extra inputs are not permitted", FeatureRefused),
     (400, "ValidationException", "extraneous key [outputConfig] is not permitted", FeatureRefused),
-    (400, "ValidationException", "Schema is too complex", FeatureRefused),
+    (
+        400,
+        "ValidationException",
+        "output_config.format.schema: For 'object' type, 'additionalProperties'",
+        FeatureRefused,
+    ),
+    (400, "ValidationException", "Schema is too complex for compilation", FeatureRefused),
     (400, "ValidationException", "tools.0.custom.strict: Extra inputs are not permitted", FeatureRefused),
     (400, "ValidationException", "This model doesn't support tool use.", FeatureRefused),
+    (400, "ValidationException", "This model doesn\u2019t support the outputConfig field.", FeatureRefused),
     (400, "ValidationException", "This model doesn't support the toolConfig.toolChoice.tool field.", FeatureRefused),
     (400, "ValidationException", "Thinking may not be enabled when tool_choice forces tool use.", FeatureRefused),
     (400, "ValidationException", "Input is too long for requested model.", RequestRefused),

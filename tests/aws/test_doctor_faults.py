@@ -95,6 +95,14 @@ def test_the_quota_is_found_on_whatever_page_it_stands_and_reckoned_at_this_tabl
     assert "set the Param tokens_per_minute to 800000" in finding.remedy
 
 
+def test_a_quota_is_found_by_the_name_that_service_quotas_gives_the_model(stack, found):
+    set_faults(stack, {"quota": {"tokens_per_minute": 2_000_000}})
+
+    finding = found(replace(NAMES, model="openai.gpt-oss-20b-1:0"))["quota"]
+
+    assert "2,000,000 tokens a minute (on-demand)" in finding.found
+
+
 def test_a_quota_that_is_large_enough_is_well(stack, found):
     set_faults(stack, {"quota": {"tokens_per_minute": 2_000_000}})
 

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import shutil
 import socket
 import threading
 import time
@@ -170,6 +171,34 @@ def test_a_model_near_its_end_is_told_in_time(aws, found, life, level):
     findings = found(client=answering(aws, "bedrock", "GetFoundationModel", {"modelDetails": {"modelLifecycle": life}}))
 
     assert findings["model-lifecycle"].level == level
+
+
+@pytest.mark.parametrize(("days", "level"), [(400, "OK"), (89, "WARN")])
+def test_an_end_that_only_the_catalog_knows_is_told_in_time(found, tmp_path, days, level):
+    end = (datetime.now(UTC) + timedelta(days=days)).date()
+    include = catalog_with(tmp_path, "ends_not_before: 2027-10-07", f"ends: {end}")
+
+    finding = found(include=include, names=replace(NAMES, model=HAIKU))["model-lifecycle"]
+
+    assert finding.level == level
+    assert finding.found == f"anthropic.claude-haiku-5-5 is ACTIVE, its life ends on {end} by models.yaml"
+
+
+def test_a_model_that_has_ended_by_the_catalog_has_no_price_and_fails(found, tmp_path):
+    include = catalog_with(tmp_path, "ends_not_before: 2027-10-07", "ends: 2026-11-01")
+
+    finding = found(include=include, names=replace(NAMES, model=HAIKU))["model-price"]
+
+    assert finding.level == "FAIL"
+    assert finding.found.startswith(f"the life of model '{HAIKU}' is over by ")
+
+
+def catalog_with(folder, text, other):
+    """Return a copy of `include/` whose catalog says something else."""
+    shutil.copytree(INCLUDE, folder / "include")
+    catalog = folder / "include/prompts/models.yaml"
+    catalog.write_text(catalog.read_text().replace(text, other))
+    return folder / "include"
 
 
 GRANTED = {

@@ -64,7 +64,7 @@ def test_models_are_listed_by_provider_and_by_how_they_are_called(bedrock):
         return {model["modelId"] for model in bedrock.list_foundation_models(**given)["modelSummaries"]}
 
     assert {HAIKU, "amazon.nova-micro-v1:0"} <= listed()
-    assert listed(byProvider="amazon") == {"amazon.nova-micro-v1:0", "amazon.nova-lite-v1:0"}
+    assert listed(byProvider="amazon") == {f"amazon.nova-{name}-v1:0" for name in ("micro", "lite", "2-lite")}
     assert HAIKU not in listed(byInferenceType="ON_DEMAND")
     assert listed(byOutputModality="IMAGE") == set()
 

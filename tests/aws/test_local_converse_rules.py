@@ -1,5 +1,6 @@
 """What Converse refuses here it refuses in Bedrock's words, by the model that is called and the day on which it is."""
 
+import json
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +21,9 @@ HAIKU = "jp.anthropic.claude-haiku-5-5"
 HAIKU_4_5 = "jp.anthropic.claude-haiku-4-5-20251001-v1:0"
 SONNET = "global.anthropic.claude-sonnet-5-5"
 NOVA = "amazon.nova-micro-v1:0"
+GPT_OSS = "openai.gpt-oss-20b-1:0"
 OFF = {"thinking": {"type": "disabled"}}
+CLOSED = {"type": "object", "additionalProperties": False}
 USER = {"role": "user", "content": [{"text": "Hello"}]}
 ASSISTANT = {"role": "assistant", "content": [{"text": "{"}]}
 POINT = {"cachePoint": {"type": "default"}}
@@ -30,6 +33,11 @@ HOUR = {"cachePoint": {"type": "default", "ttl": "1h"}}
 def tools(choice=None, name="record"):
     config = {"tools": [{"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object"}}}}]}
     return {**config, "toolChoice": choice} if choice else config
+
+
+def schema(content):
+    structure = {"jsonSchema": {"name": "record", "schema": json.dumps(content)}}
+    return {"outputConfig": {"textFormat": {"type": "json_schema", "structure": structure}}}
 
 
 FORCED = tools({"tool": {"name": "record"}})
@@ -87,9 +95,7 @@ REFUSED = [
         HAIKU, {"toolConfig": tools({"tool": {"name": "other"}})}, "Tool 'other' not found", id="no such tool"
     ),
     pytest.param(HAIKU, {"toolConfig": {"tools": []}}, "'toolConfig.tools' failed", id="no tool"),
-    pytest.param(
-        "openai.gpt-oss-20b-1:0", {"toolConfig": FORCED}, "local AWS .* a forced tool for openai", id="unsettled"
-    ),
+    pytest.param(GPT_OSS, {"toolConfig": FORCED}, "local AWS .* a forced tool for openai", id="unsettled"),
     pytest.param(HAIKU, {"requestMetadata": {"who": "日本"}}, "'requestMetadata' failed", id="metadata charset"),
     pytest.param(HAIKU, {"requestMetadata": {"who": "x" * 257}}, "'requestMetadata' failed", id="metadata length"),
     pytest.param(HAIKU, {"requestMetadata": {str(n): "" for n in range(17)}}, "between 1 and 16", id="metadata count"),
@@ -102,7 +108,22 @@ REFUSED = [
     pytest.param(SONNET, {"system": [{"text": "x"}, POINT]}, "local AWS .* a cachePoint for", id="minimum unknown"),
     pytest.param(HAIKU, {"guardrailConfig": {"guardrailIdentifier": "g"}}, "local AWS .* guardrailConfig", id="guard"),
     pytest.param(HAIKU, {"outputConfig": {"textFormat": {}}}, "output_config.format: Extra inputs", id="json_schema"),
-    pytest.param(NOVA, {"outputConfig": {"textFormat": {}}}, "local AWS .* outputConfig", id="json_schema elsewhere"),
+    pytest.param(
+        NOVA, {"outputConfig": {"textFormat": {}}}, r"extraneous key \[outputConfig\] is not permitted", id="no schema"
+    ),
+    pytest.param(
+        GPT_OSS,
+        schema({"type": "object"}),
+        "output_config.format.schema: .*'additionalProperties' must be explicitly set to false",
+        id="open object",
+    ),
+    pytest.param(
+        SONNET,
+        schema(CLOSED | {"properties": {"score": {"type": "integer", "minimum": 1, "maximum": 5}}}),
+        "For 'integer' type, properties maximum, minimum are not supported",
+        id="bounds",
+    ),
+    pytest.param(GPT_OSS, schema("no object"), "schema: Input should be a valid JSON object", id="no schema in it"),
     pytest.param(HAIKU, {"serviceTier": {"type": "flex"}}, "local AWS .* a serviceTier but default", id="flex"),
     pytest.param(HAIKU, {"performanceConfig": {"latency": "optimized"}}, "local AWS .* latency", id="optimized"),
     pytest.param(HAIKU, {"stream": True}, "local AWS .* 'stream'", id="unknown member"),
@@ -130,7 +151,7 @@ def test_a_request_is_refused_as_bedrock_refuses_it(model, body, message):
 def test_a_cache_point_needs_a_model_that_caches():
     body = {"messages": [USER], "system": [{"text": "x"}, POINT]}
 
-    status, code, message = refusal("openai.gpt-oss-20b-1:0", **body)
+    status, code, message = refusal(GPT_OSS, **body)
 
     assert (status, code) == (403, "AccessDeniedException")
     assert "did not allow prompt caching" in message
@@ -155,6 +176,9 @@ ACCEPTED = [
     pytest.param(HAIKU, {"toolConfig": tools({"auto": {}})}, id="free choice while thinking"),
     pytest.param(HAIKU_4_5, {"toolConfig": FORCED, "inferenceConfig": {"temperature": 0.0}}, id="older model"),
     pytest.param(NOVA, {"toolConfig": tools({"any": {}}), "inferenceConfig": {"topP": 0.5}}, id="nova"),
+    pytest.param(GPT_OSS, schema(CLOSED), id="a schema"),
+    pytest.param(SONNET, schema(CLOSED), id="a schema while thinking"),
+    pytest.param(GPT_OSS, {"additionalModelRequestFields": {"reasoning_effort": "low"}}, id="little thinking"),
     pytest.param(HAIKU, {"system": [{"text": "x"}, HOUR, {"text": "y"}, POINT]}, id="1h before 5m"),
     pytest.param(HAIKU, {"requestMetadata": {"run": "2026-11-22:1/4"}}, id="metadata"),
     pytest.param(HAIKU, {"messages": [USER, ASSISTANT, USER]}, id="a dialogue"),
@@ -190,19 +214,29 @@ def test_a_model_answers_until_its_end_of_life_and_not_after(model, last_day):
     assert caught.value.message == "This model version has reached the end of its life."
 
 
+BATCH_WITHOUT_A_PRICE = {"apac.amazon.nova-lite-v1:0", "jp.amazon.nova-2-lite-v1:0", "stand-in"}
+
+
 def test_every_model_that_the_census_may_choose_is_known_here_and_takes_what_the_census_sends():
     catalog = read_yaml(Path(__file__).parents[2] / "include/prompts/models.yaml", ModelCatalog)
 
     for model in catalog.models:
+        if not model.is_invocable:
+            continue
         known = PROFILES.get(model.model_id) or MODELS[model.model_id]
-        assert (model.temperature is None) is ("temperature" in known.refuses), model.model_id
-        assert not model.cache_min_tokens or known.cache_min_tokens, model.model_id
+        assert model.temperature is None or "temperature" not in known.refuses, model.model_id
+        assert not model.cache_min_tokens or known.cache_min_tokens == model.cache_min_tokens, model.model_id
+        assert known.batch is bool(model.prices[-1].batch) or model.model_id in BATCH_WITHOUT_A_PRICE, model.model_id
+        assert (model.life and model.life.ends) == known.end_of_life, model.model_id
+        names = (model.quota_name, f"{model.quota_name} V1")
+        assert not model.quota_name or (known.quota_name or f"{known.provider} {known.name}") in names, model.model_id
         body = {"messages": [USER], "additionalModelRequestFields": model.request_fields}
+        if model.temperature is not None:
+            body["inferenceConfig"] = {"temperature": model.temperature}
         if model.cache_min_tokens:
             body["system"] = [{"text": "x"}, POINT]
-        if "tool" in model.output_modes:
-            body["toolConfig"] = FORCED
-        check_request(known, body)
+        for mode in model.output_modes:
+            check_request(known, body | {"tool": {"toolConfig": FORCED}, "json_schema": schema(CLOSED)}.get(mode, {}))
 
 
 def test_a_table_of_the_file_with_a_field_that_no_model_has_is_refused():

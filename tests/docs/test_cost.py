@@ -19,7 +19,7 @@ NIGHTS, ITEM_BYTES, MONTHS, GB, UNIT_BYTES = 30, 6_000, 10, 10**9, 4096
 
 def _judged(conversations: int, cached: int) -> int:
     usage = Usage((3400 - cached) * conversations, 40 * conversations, cached * conversations)
-    return cost_micro_usd(usage, MODEL.price(DAY))
+    return cost_micro_usd(usage, MODEL.price(DAY), calls=conversations)
 
 
 def _scanned(conversations: int) -> int:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from chatcensus.errors import SetupError
 from chatcensus.pricing import Price, Usage, cost_micro_usd
 
 HAIKU = {
@@ -18,6 +19,7 @@ HAIKU = {
     "cache_write": "0.1375",
     "source": "made up",
 }
+HAIKU_LONG = {"over_tokens": 1000, "input": "0.55", "output": "2.75", "cache_read": "0.055", "cache_write": "0.6875"}
 PRICE = Price.model_validate(HAIKU)
 
 counts = st.integers(0, 10**12)
@@ -82,3 +84,36 @@ def test_a_price_that_is_no_price_is_refused(wrong: dict[str, Any]):
 
 def test_a_price_is_the_decimal_that_was_written():
     assert PRICE.cache_write == Decimal("0.1375")
+
+
+LONG = HAIKU | {"long_prompt": HAIKU_LONG, "batch": {"input": "0.055", "output": "0.275"}}
+
+
+@pytest.mark.parametrize(
+    ("usage", "calls", "micro_usd"),
+    [
+        pytest.param(Usage(1000), 1, 110, id="as long as it may be"),
+        pytest.param(Usage(1001), 1, 551, id="one token longer"),
+        pytest.param(Usage(0, 0, 1001), 1, 56, id="what is cached counts"),
+        pytest.param(Usage(0, 0, 0, 1001), 1, 689, id="what is written counts"),
+        pytest.param(Usage(500, 10**6), 1, 550_055, id="what comes out does not"),
+        pytest.param(Usage(2000), 2, 220, id="two of the longest together"),
+        pytest.param(Usage(2001), 2, 1101, id="two, longer by their mean"),
+        pytest.param(Usage(), 0, 0, id="none"),
+    ],
+)
+def test_a_long_prompt_has_rates_of_its_own_for_the_whole_request(usage: Usage, calls: int, micro_usd: int):
+    price = Price.model_validate(LONG)
+
+    assert cost_micro_usd(usage, price, calls=calls) == micro_usd
+
+
+def test_batch_inference_costs_what_its_rates_say_and_knows_no_cache():
+    price = Price.model_validate(LONG)
+
+    assert cost_micro_usd(Usage(500, 40, 100, 100), price, is_batch=True) == math.ceil(700 * 0.055 + 40 * 0.275)
+
+
+def test_batch_inference_without_a_price_is_an_error_and_never_free():
+    with pytest.raises(SetupError, match="no price of batch inference: choose mode realtime"):
+        cost_micro_usd(Usage(1), PRICE, is_batch=True)

@@ -1,4 +1,5 @@
 import html
+import json
 import re
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatcensus.answer import Reason
 from chatcensus.conversation import Transcript, Turn, clean, transcript
-from chatcensus.prompt import TOOL_NAME, prompt_version, tool_config, user_message
+from chatcensus.prompt import TOOL_NAME, output_config, prompt_version, tool_config, user_message
 from tests.fakes import TAXONOMY
 
 NONCE = "0123456789abcdef"
@@ -81,11 +82,12 @@ def test_what_was_left_out_stands_between_the_turns():
     assert read_back(user_message(shown, NONCE, "tool")) == shown.parts
 
 
-def test_a_call_without_the_tool_is_asked_for_json_alone():
-    assert message(Turn("user", "Hi"), mode="prompt").endswith("Reply with the JSON object only, no reasons.")
+@pytest.mark.parametrize("mode", ["prompt", "json_schema"])
+def test_a_call_without_the_tool_is_asked_for_json_alone(mode: str):
+    assert message(Turn("user", "Hi"), mode=mode).endswith("Reply with the JSON object only, no reasons.")
 
 
-@pytest.mark.parametrize("mode", ["tool", "prompt"])
+@pytest.mark.parametrize("mode", ["tool", "prompt", "json_schema"])
 def test_the_last_rejection_is_said_after_the_reminder(mode: str):
     text = message(Turn("user", "Hi"), mode=mode, rejected=(Reason.NOT_JSON, Reason.SCORE_OUT_OF_RANGE))
 
@@ -112,6 +114,16 @@ def test_the_tool_takes_a_key_and_a_score_and_nothing_else():
     assert schema["properties"]["inquiry_score"] == {"type": "integer", "enum": [1, 2, 3, 4, 5]}
     assert set(schema["required"]) == set(schema["properties"]) == {"category", "inquiry_score"}
     assert schema["additionalProperties"] is False
+
+
+def test_the_schema_of_a_text_is_the_tools_own_as_one_text_of_json():
+    text_format = output_config(TAXONOMY)["textFormat"]
+
+    [tool] = tool_config(TAXONOMY)["tools"]
+    schema = text_format["structure"]["jsonSchema"]["schema"]
+    assert text_format["type"] == "json_schema"
+    assert json.loads(schema) == tool["toolSpec"]["inputSchema"]["json"]
+    assert not {"minimum", "maximum"} & set(re.findall(r"\w+", schema))
 
 
 def test_another_prompt_is_another_version():

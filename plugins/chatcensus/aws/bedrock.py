@@ -28,7 +28,7 @@ from chatcensus.errors import (
 )
 from chatcensus.model_catalog import Model, OutputMode
 from chatcensus.pricing import Usage
-from chatcensus.prompt import TOOL_NAME, tool_config
+from chatcensus.prompt import TOOL_NAME, output_config, tool_config
 from chatcensus.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ class BedrockJudge:
 
     def __init__(self, client: "BedrockRuntimeClient", model_id: str, model: Model, taxonomy: Taxonomy) -> None:
         self.client, self.model_id, self.model = client, model_id, model
-        self._tool_config = tool_config(taxonomy)
+        self._output = {
+            "tool": {"toolConfig": tool_config(taxonomy)},
+            "json_schema": {"outputConfig": output_config(taxonomy)},
+        }
 
     def ask(self, instructions: str, message: str, mode: OutputMode, max_tokens: int) -> Reply:
         """
@@ -84,7 +87,7 @@ class BedrockJudge:
             )
         else:
             if response.get("output") and response.get("usage"):
-                return _reply(cast("dict[str, Any]", response), mode, self.model_id)
+                return read_reply(cast("dict[str, Any]", response), mode, self.model_id)
             meaning = ReplyLost(f"{self.model_id!r} answered without a reply or without its bill")
         raise meaning from None
 
@@ -103,12 +106,10 @@ class BedrockJudge:
         }
         if self.model.request_fields:
             request["additionalModelRequestFields"] = self.model.request_fields
-        if mode == "tool":
-            request["toolConfig"] = self._tool_config
-        return request
+        return request | self._output.get(mode, {})
 
 
-def _reply(response: dict[str, Any], mode: OutputMode, model_id: str) -> Reply:
+def read_reply(response: dict[str, Any], mode: OutputMode, model_id: str) -> Reply:
     """Read a reply by the type of its blocks: reasoning may stand before the answer."""
     blocks = response.get("output", {}).get("message", {}).get("content", [])
     tools = [block["toolUse"].get("input") for block in blocks if block.get("toolUse", {}).get("name") == TOOL_NAME]
@@ -137,6 +138,7 @@ _LOST = {"InternalServerException", "ModelTimeoutException", "ModelErrorExceptio
 # Texts by which Bedrock says that a feature of the request, and not the conversation, is the trouble (2026-11).
 _FEATURES = (
     "extra inputs are not permitted",
+    "output_config.format.schema",
     "extraneous key",
     "this model doesn't support",
     "schema is too complex",
@@ -149,6 +151,7 @@ _TOO_LONG = ("too long", "too large", "exceeds the maximum", "blank")
 def _meaning(error: ClientError, model_id: str) -> ChatCensusError:
     """Return what an error answer means. Source: the Converse API page; messages as seen in 2026."""
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "").lower()
+    message = message.replace("\u2019", "'")  # AWS writes both
     if code == "ServiceQuotaExceededException" or (code == "ThrottlingException" and "per day" in message):
         return QuotaExhausted(f"the day's quota for {model_id!r} is used up: ask for more in Service Quotas")
     if code in _THROTTLED:
@@ -160,8 +163,8 @@ def _meaning(error: ClientError, model_id: str) -> ChatCensusError:
     if code == "ValidationException":
         if "on-demand throughput" in message:
             return SetupError(f"{model_id!r} cannot be called on demand: name its inference profile (jp., global. …)")
-        if any(text in message for text in _FEATURES):
-            return FeatureRefused(f"{model_id!r} refused a feature of the request")
+        if refused := next((text for text in _FEATURES if text in message), None):
+            return FeatureRefused(f"{model_id!r} refused a feature of the request ({refused})")
         if any(text in message for text in _TOO_LONG):
             return RequestRefused(f"{model_id!r} refused the length of the request")
     if code == "ResourceNotFoundException":

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from chatcensus.aws.probing import Probe
 from chatcensus.doctor import Files, Finding, Names, fail, ok, warn
+from chatcensus.model_catalog import Model
 from chatcensus.throughput import Load, QuotaLine, check_quota
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def model_probes(names: Names, files: Files, clients: dict[str, Any], now: Calla
     availability, logging = "GetFoundationModelAvailability", "GetModelInvocationLoggingConfiguration"
     if _is_profile(model):
         yield Probe("model-profile", "bedrock", profile, lambda bedrock: [_profile(bedrock, model)])
-    yield Probe("model-lifecycle", "bedrock", foundation, lambda bedrock: [_lifecycle(bedrock, model, now())])
+    yield Probe("model-lifecycle", "bedrock", foundation, lambda bedrock: [_lifecycle(bedrock, names, files, now())])
     yield Probe("model-access", "bedrock", f"bedrock:{availability}", lambda bedrock: _access(bedrock, model))
     yield Probe("invocation-logging", "bedrock", f"bedrock:{logging}", lambda bedrock: [_logging(bedrock)])
     yield Probe(
@@ -69,8 +70,8 @@ def _profile(bedrock: "BedrockClient", model: str) -> Finding:
     return ok("model-profile", f"{model}, which may answer from {', '.join(regions) or 'any Region'}")
 
 
-def _lifecycle(bedrock: "BedrockClient", model: str, now: datetime) -> Finding:
-    model_id, _ = _foundation_id(bedrock, model)
+def _lifecycle(bedrock: "BedrockClient", names: Names, files: Files, now: datetime) -> Finding:
+    model_id, _ = _foundation_id(bedrock, names.model)
     try:
         details = bedrock.get_foundation_model(modelIdentifier=model_id)["modelDetails"]
     except ClientError as error:
@@ -80,14 +81,23 @@ def _lifecycle(bedrock: "BedrockClient", model: str, now: datetime) -> Finding:
         found = f"{bedrock.meta.region_name} has no model {model_id} ({code}): its life is over, or it never came"
         return fail("model-lifecycle", found, _CHOOSE)
     life: Any = details.get("modelLifecycle", {})
-    status, end = life.get("status", "of no known status"), life.get("endOfLifeTime")
-    told = f"{model_id} is {status}" + (f", its life ends on {end:%Y-%m-%d}" if end else "")
+    status, by_aws = life.get("status", "of no known status"), life.get("endOfLifeTime")
+    by_catalog = _end_by_catalog(files.model)
+    end = min((day for day in (by_aws, by_catalog) if day), default=None)
+    said_by = " by models.yaml" if end and end != by_aws else ""
+    told = f"{model_id} is {status}" + (f", its life ends on {end:%Y-%m-%d}{said_by}" if end else "")
     if end and end <= now:
         return fail("model-lifecycle", told, _CHOOSE)
     if status != "ACTIVE" or (end and end - now < _SOON):
         remedy = "choose its successor: add it to include/prompts/models.yaml, and try it with chatcensus reevaluate"
         return warn("model-lifecycle", told, remedy)
     return ok("model-lifecycle", told)
+
+
+def _end_by_catalog(model: Model | None) -> datetime | None:
+    """Return the end that was announced when the catalog was written: Bedrock may tell of it late, or not at all."""
+    day = model and model.life and model.life.ends
+    return datetime.combine(day, time(), UTC) if day else None
 
 
 def _access(bedrock: "BedrockClient", model: str) -> Iterator[Finding]:
@@ -142,7 +152,9 @@ def _quota(quotas: "ServiceQuotasClient", clients: dict[str, Any], names: Names,
         if error.response["Error"]["Code"] not in _NO_MODEL:
             raise
         return  # `model-lifecycle` says so
-    label = f"{details.get('providerName', '')} {details.get('modelName', '')}".strip()
+    labels = [f"{details.get('providerName', '')} {details.get('modelName', '')}".strip()]
+    if files.model and files.model.quota_name:  # Service Quotas writes some names in another way than Bedrock
+        labels.insert(0, files.model.quota_name)
     pages = quotas.get_paginator("list_service_quotas").paginate(
         ServiceCode="bedrock", PaginationConfig={"PageSize": 100}
     )
@@ -153,6 +165,7 @@ def _quota(quotas: "ServiceQuotasClient", clients: dict[str, Any], names: Names,
         if "QuotaName" in quota and "Value" in quota
     ]
     item_bytes = _item_bytes(clients["dynamodb"], names.table)
+    label = next((name for name in labels if any(name.lower() in line.name.lower() for line in lines)), labels[0])
     yield check_quota(lines, kind, label, Load.of(item_bytes, files.instructions, files.model))
 
 
