@@ -17,6 +17,7 @@ from local_aws.bedrock.faults import FaultPlan
 from local_aws.bedrock.faulty_converse import FaultyConverse
 from local_aws.bedrock.model_directory import ModelDirectory
 from local_aws.bedrock.openai_model import OpenAiModel
+from local_aws.bedrock.place import place_of
 from local_aws.bedrock.service_quotas import list_service_quotas
 from local_aws.bedrock.stand_in import BedrockStandIn, Judge
 from local_aws.dynamodb.exports import DynamoDBExports
@@ -101,7 +102,13 @@ class Services:
         """Return the reply to one request. Raises: AwsError as the service does, ConnectionDropped."""
         model = _MODEL.fullmatch(request.path) if request.method == "POST" else None
         if model and model.group(2) == "converse":
-            return self.converse.answer(unquote(model.group(1)), request.json(), self._bedrock.converse)
+            place = place_of(request, self._settings.region)
+            return self.converse.answer(
+                unquote(model.group(1)),
+                request.json(),
+                lambda model_id, body: self._bedrock.converse(model_id, body, place),
+                place,
+            )
         if model and model.group(2) == "count-tokens":
             return self._count_tokens(unquote(model.group(1)), request)
         if model and model.group(2) in _NO_CONVERSE:
@@ -125,7 +132,8 @@ class Services:
                 checked(action, request.json())
         if request.target == "ServiceQuotasV20190624.ListServiceQuotas":
             region = request.region or self._settings.region
-            return Response.of_json(list_service_quotas(request.json(), self.converse.quota, region))
+            quota = self.converse.quota(place_of(request, region))
+            return Response.of_json(list_service_quotas(request.json(), quota, region))
         if service == "AmazonAthena" and action == "DeleteWorkGroup":
             return self._delete_work_group(request)
         if service == "AmazonAthena" and action not in _ATHENA_STATE:

@@ -21,6 +21,7 @@ class CallCounts:
         self._lock = threading.Lock()
         self._models, self._faults = Counter[str](), Counter[str]()
         self._calls, self._paid = Counter[str](), Counter[str]()
+        self._places: dict[str, Counter[str]] = {}
         self._refused = 0
         self.watch(60.0)
 
@@ -30,20 +31,22 @@ class CallCounts:
             self._window, self._window_s = deque[tuple[float, int]](), window_s
             self._tokens = self._most_requests = self._most_tokens = 0
 
-    def called(self, model_id: str) -> None:
-        """Count a request that arrived, whatever becomes of it."""
+    def called(self, model_id: str, place: str = "") -> None:
+        """Count a request that arrived in *place*, whatever becomes of it."""
         with self._lock:
             self._models[model_id] += 1
+            self._at(place)["calls"] += 1
 
     def asked(self, key: str) -> None:
         """Count a well-formed request about one conversation."""
         with self._lock:
             self._calls[key] += 1
 
-    def refused(self) -> None:
+    def refused(self, place: str = "") -> None:
         """Count a 429, from the quota or from a rule."""
         with self._lock:
             self._refused += 1
+            self._at(place)["refused_429"] += 1
 
     def faulty(self, kind: str) -> None:
         """Count a call that a rule hit."""
@@ -61,10 +64,14 @@ class CallCounts:
             self._most_requests = max(self._most_requests, len(self._window))
             self._most_tokens = max(self._most_tokens, self._tokens)
 
-    def paid(self, key: str) -> None:
+    def paid(self, key: str, place: str = "") -> None:
         """Count a reply that was made, and so is paid for, even if it never arrives."""
         with self._lock:
             self._paid[key] += 1
+            self._at(place)["paid"] += 1
+
+    def _at(self, place: str) -> Counter[str]:
+        return self._places.setdefault(place, Counter(calls=0, paid=0, refused_429=0))
 
     def stats(self) -> dict[str, Any]:
         """Return the counts as `/_local/stats` shows them."""
@@ -74,6 +81,7 @@ class CallCounts:
                 "converse_calls_by_model": dict(self._models),
                 "converse_paid": sum(self._paid.values()),
                 "converse_conversations": len(self._calls),
+                "converse_by_place": {place: dict(counts) for place, counts in self._places.items()},
                 "converse_faults": dict(self._faults),
                 "refused_429": self._refused,
                 "most_requests_in_window": self._most_requests,

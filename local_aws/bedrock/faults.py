@@ -6,13 +6,15 @@ A fault plan: what goes wrong with Converse, when, and how often; a record of a 
                {"fault": "internal", "share": 0.05},
                {"fault": "drip", "first": 1, "match": "albatross", "seconds": 1}],
      "quota": {"requests_per_minute": 1000, "tokens_per_minute": 2000000, "burndown": 5, "depth_s": 6,
-               "other_share": 0.5, "other_from": 60, "other_until": 120}}
+               "other_share": 0.5, "other_from": 60, "other_until": 120},
+     "quotas": {"us-east-1": {"requests_per_minute": 500}, "210987654321/us-east-1": {"requests_per_minute": 300}}}
 
 Of the rules, the first that fits a call decides. Each may be limited: `share` of the calls that fit (1.0), the seconds
-`from` and `until` since the plan was set, the `first` n calls, and `match`, a text in the conversation, which is
-compared and nothing else. `seconds` is how long a hang or a late reply takes, and the time between two dripping bytes.
-A call that no rule refuses goes through the quota (see `quota.py`), which answers 429 when it is empty. `window_s` (60)
-is the sliding window of the busiest moment in the counts.
+`from` and `until` since the plan was set, the `first` n calls, `match`, a text in the conversation, which is compared
+and nothing else, and `place`, a Region, or `<account>/<Region>` where a role of another account calls. `seconds` is how
+long a hang or a late reply takes, and the time between two dripping bytes. A call that no rule refuses goes through the
+quota (see `quota.py`) of its place, which answers 429 when it is empty: the one that `quotas` has of that place, else
+`quota`, which each place has for itself. `window_s` (60) is the sliding window of the busiest moment in the counts.
 """
 
 import random
@@ -70,6 +72,7 @@ _RULE_TYPES = {
     "until": _NUMBER,
     "first": int,
     "match": str,
+    "place": str,
     "seconds": _NUMBER,
 }
 _JSON_NAMES = {"from": "since_s", "until": "until_s"}
@@ -85,6 +88,7 @@ class Rule:
     until_s: float = float("inf")
     first: int | None = None
     match: str | None = None
+    place: str | None = None
     seconds: float | None = None
 
     def __post_init__(self) -> None:
@@ -97,18 +101,26 @@ class Rule:
     def duration_s(self) -> float:
         return _USUAL_SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
 
-    def fits(self, now_s: float, text: str) -> bool:
-        """Say whether a call at *now_s* about a conversation with *text* is one that the rule is about."""
-        return self.since_s <= now_s < self.until_s and (self.match is None or self.match in text)
+    def fits(self, now_s: float, text: str, place: str) -> bool:
+        """Say whether a call at *now_s* in *place*, about a conversation with *text*, is one that the rule is about."""
+        if not self.since_s <= now_s < self.until_s or self.place not in (None, place):
+            return False
+        return self.match is None or self.match in text
 
 
 class FaultPlan:
     """Decides about each call which fault it meets; safe for threads, and the same again with the same seed."""
 
     def __init__(
-        self, rules: tuple[Rule, ...] = (), quota: Quota | None = None, seed: int = 1, window_s: float = 60.0
+        self,
+        rules: tuple[Rule, ...] = (),
+        quota: Quota | None = None,
+        seed: int = 1,
+        window_s: float = 60.0,
+        quotas: Mapping[str, Quota] | None = None,
     ) -> None:
-        self.rules, self.quota, self.window_s = rules, quota, window_s
+        self.rules, self.window_s = rules, window_s
+        self._quota, self._quotas = quota, quotas or {}
         self._random = random.Random(seed)  # noqa: S311  a fault is no secret
         self._lock = threading.Lock()
         self._hits = [0] * len(rules)
@@ -120,24 +132,27 @@ class FaultPlan:
 
         Errors: ValueError that names the key or the value which no plan has.
         """
-        _check("plan", plan, {"seed": int, "rules": list, "quota": dict, "window_s": _NUMBER})
+        _check("plan", plan, {"seed": int, "rules": list, "quota": dict, "quotas": dict, "window_s": _NUMBER})
         quota = plan.get("quota")
-        if quota is not None:
-            _check("quota", quota, {field.name: _NUMBER for field in fields(Quota)})
         if plan.get("window_s", 1) <= 0:
             raise ValueError(f"window_s must be more than 0, not {plan['window_s']}")
         return cls(
             tuple(_rule(rule) for rule in plan.get("rules", ())),
-            Quota(**quota) if quota is not None else None,
+            _quota(quota) if quota is not None else None,
             plan.get("seed", 1),
             plan.get("window_s", 60.0),
+            {place: _quota(of_place) for place, of_place in plan.get("quotas", {}).items()},
         )
 
-    def choose(self, now_s: float, text: str) -> Rule | None:
+    def quota(self, place: str) -> Quota | None:
+        """Return the quota of *place*; None where there is no limit."""
+        return self._quotas.get(place, self._quota)
+
+    def choose(self, now_s: float, text: str, place: str = "") -> Rule | None:
         """Return the rule that decides about a call, *now_s* seconds after the plan was set; None lets it go well."""
         with self._lock:
             for number, rule in enumerate(self.rules):
-                if not rule.fits(now_s, text) or (rule.first is not None and self._hits[number] >= rule.first):
+                if not rule.fits(now_s, text, place) or (rule.first is not None and self._hits[number] >= rule.first):
                     continue
                 if rule.share < 1 and self._random.random() >= rule.share:
                     continue
@@ -152,6 +167,11 @@ def _rule(rule: Mapping[str, Any]) -> Rule:
     if "fault" not in named:
         raise ValueError(f"a rule needs a 'fault', one of {[str(fault) for fault in Fault]}")
     return Rule(**{**named, "fault": Fault(named["fault"])})
+
+
+def _quota(quota: Mapping[str, Any]) -> Quota:
+    _check("quota", quota, {field.name: _NUMBER for field in fields(Quota)})
+    return Quota(**quota)
 
 
 def _check(what: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -53,45 +53,44 @@ class FaultyConverse:
         self.counts = CallCounts(now)
         self.set_plan(plan)
 
-    @property
-    def quota(self) -> Quota | None:
-        """The quota of the plan that runs; None where there is no limit."""
-        return self._running.plan.quota
+    def quota(self, place: str) -> Quota | None:
+        """Return the quota of *place* in the plan that runs; None where there is no limit."""
+        return self._running.plan.quota(place)
 
     def set_plan(self, plan: FaultPlan) -> None:
         """Begin *plan* now, with a full bucket; calls under way end under the plan that they began with."""
         self._running = _RunningPlan(plan, self._now)
         self.counts.watch(plan.window_s)
 
-    def answer(self, model_id: str, body: dict[str, Any], work: Work) -> Response:
+    def answer(self, model_id: str, body: dict[str, Any], work: Work, place: str = "") -> Response:
         """
-        Return the reply to one Converse request, for which *work* does what the model does.
+        Return the reply to one Converse request made in *place*, for which *work* does what the model does.
 
         Raises: AwsError as Bedrock would, ConnectionDropped where no reply may arrive.
         """
         running, counts = self._running, self.counts
-        counts.called(model_id)
+        counts.called(model_id, place)
         self._check(model_id, body)
         turns = read_turns(body)
         key = conversation_key(turns)
         counts.asked(key)
-        rule = running.choose(turns)
+        rule = running.choose(turns, place)
         if rule:
             counts.faulty(rule.fault)
-            self._fail_before_work(rule)
-        tokens = running.reserve(body)
+            self._fail_before_work(rule, place)
+        tokens = running.reserve(body, place)
         if tokens is None:
-            counts.refused()
+            counts.refused(place)
             raise _again(_THROTTLED)
         counts.admitted(tokens)
         reply = None
         try:
             reply = work(model_id, body)
-            counts.paid(key)
+            counts.paid(key, place)
             if rule:
                 reply = spoilt(rule.fault, body, reply)
         finally:
-            running.settle(tokens, reply)
+            running.settle(tokens, reply, place)
         return self._delivered(rule, reply)
 
     def answer_record(self, model_id: str, body: dict[str, Any], work: Work) -> dict[str, Any]:
@@ -108,11 +107,11 @@ class FaultyConverse:
         reply = work(model_id, body)
         return spoilt(rule.fault, body, reply) if rule else reply
 
-    def _fail_before_work(self, rule: Rule) -> None:
+    def _fail_before_work(self, rule: Rule, place: str) -> None:
         if rule.fault in _ERRORS:
             error = _ERRORS[rule.fault]
             if error.status == 429:
-                self.counts.refused()
+                self.counts.refused(place)
             raise _again(error)
         if rule.fault is Fault.HANG:
             self._sleep(rule.duration_s)
@@ -140,28 +139,32 @@ class _RunningPlan:
     def __init__(self, plan: FaultPlan, now: Callable[[], float]) -> None:
         started = now()
         self.plan, self._elapsed_s = plan, lambda: now() - started
-        self._bucket = Bucket(plan.quota, self._elapsed_s) if plan.quota else None
+        self._buckets: dict[str, Bucket] = {}  # each full when its place is first asked
         self._lock = threading.Lock()
 
-    def choose(self, turns: list[tuple[str, str]]) -> Rule | None:
+    def choose(self, turns: list[tuple[str, str]], place: str = "") -> Rule | None:
         if not self.plan.rules:
             return None
-        return self.plan.choose(self._elapsed_s(), "\n".join(text for _, text in turns))
+        return self.plan.choose(self._elapsed_s(), "\n".join(text for _, text in turns), place)
 
-    def reserve(self, body: dict[str, Any]) -> int | None:
+    def reserve(self, body: dict[str, Any], place: str) -> int | None:
         """Return what the call takes of the quota; None when it is not there, 0 when there is no quota."""
-        if self._bucket is None:
+        quota = self.plan.quota(place)
+        if quota is None:
             return 0
-        tokens = self._bucket.quota.reservation(input_tokens(body), body)
+        tokens = quota.reservation(input_tokens(body), body)
         with self._lock:
-            return tokens if self._bucket.take(tokens) else None
+            if place not in self._buckets:
+                self._buckets[place] = Bucket(quota, self._elapsed_s)
+            return tokens if self._buckets[place].take(tokens) else None
 
-    def settle(self, tokens: int, reply: dict[str, Any] | None) -> None:
+    def settle(self, tokens: int, reply: dict[str, Any] | None, place: str) -> None:
         """Put what *reply* used in the place of the reservation; nothing, when there is none."""
-        if self._bucket is not None:
-            used = self._bucket.quota.used(reply["usage"]) if reply else 0
+        bucket = self._buckets.get(place)
+        if bucket is not None:
+            used = bucket.quota.used(reply["usage"]) if reply else 0
             with self._lock:
-                self._bucket.give_back(tokens - used)
+                bucket.give_back(tokens - used)
 
 
 def _again(error: AwsError) -> AwsError:

@@ -58,9 +58,9 @@ class OpenAiModel:
         url = environment.get(URL)
         return cls(url, environment.get(NAME, ""), environment.get(KEY) or None) if url else None
 
-    def converse(self, _model_id: str, body: dict[str, Any]) -> Reply:
+    def converse(self, _model_id: str, body: dict[str, Any], _place: str = "") -> Reply:
         """
-        Return the reply of the real model, whichever was called.
+        Return the reply of the real model, whichever was called, and wherever.
 
         Raises: AwsError: ThrottlingException for its 429, ServiceUnavailableException where it cannot be reached or
         answers 5xx, ModelErrorException for any other error or an answer that is none.
@@ -120,6 +120,10 @@ def _chat_request(name: str, body: dict[str, Any]) -> dict[str, Any]:
     ):
         if config.get(ours) is not None:
             request[theirs] = config[ours]
+    if output := body.get("outputConfig"):
+        schema = output["textFormat"]["structure"]["jsonSchema"]
+        held_to = {"name": schema.get("name", "answer"), "schema": json.loads(schema["schema"])}
+        request["response_format"] = {"type": "json_schema", "json_schema": held_to}
     if tools := body.get("toolConfig"):
         request["tools"] = [_function(tool["toolSpec"]) for tool in tools["tools"] if "toolSpec" in tool]
         request["tool_choice"] = _tool_choice(tools.get("toolChoice") or {})

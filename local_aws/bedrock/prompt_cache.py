@@ -67,11 +67,15 @@ class PromptCache:
         self._until: dict[bytes, float] = {}
         self._lock = threading.Lock()
 
-    def look_up(self, model: FoundationModel, model_id: str, body: dict[str, Any]) -> CachedTokens:
-        """Return what a call finds; nothing is kept before `keep`, because a prefix is there once it is answered."""
+    def look_up(self, model: FoundationModel, where: str, body: dict[str, Any]) -> CachedTokens:
+        """
+        Return what a call finds; nothing is kept before `keep`, because a prefix is there once it is answered.
+
+        Shape: *where* names whose cache it is: the profile, the Region and the account.
+        """
         if model.cache_min_tokens is None or not any("cachePoint" in block for _, block in blocks_of(body)):
             return CachedTokens()
-        prefixes = _prefixes(model_id, body)
+        prefixes = _prefixes(where, body)
         points = [
             number for number, prefix in enumerate(prefixes) if prefix.ttl and prefix.tokens >= model.cache_min_tokens
         ]
@@ -103,9 +107,9 @@ class PromptCache:
                 self._until = {key: until for key, until in self._until.items() if until > now}
 
 
-def _prefixes(model_id: str, body: dict[str, Any]) -> list[_Prefix]:
+def _prefixes(where: str, body: dict[str, Any]) -> list[_Prefix]:
     """Return a prefix for each block but the cachePoints, which mark the one before them."""
-    hashed, tokens, prefixes = hashlib.sha256(model_id.encode()), TokenCount(), list[_Prefix]()
+    hashed, tokens, prefixes = hashlib.sha256(where.encode()), TokenCount(), list[_Prefix]()
     is_in_messages = False
     for place, block in blocks_of(body):
         if "cachePoint" in block:

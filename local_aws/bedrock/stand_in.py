@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local_aws.aws_error import AwsError
+from local_aws.bedrock.keyword_proposals import proposals_for, theme_of
 from local_aws.bedrock.model_directory import ModelDirectory
 from local_aws.bedrock.models import FoundationModel
 from local_aws.bedrock.prompt_cache import PromptCache
@@ -55,9 +56,9 @@ class BedrockStandIn:
         self._lock = threading.Lock()
         self._cache = PromptCache(lambda: self._models.now().timestamp())
 
-    def converse(self, model_id: str, body: dict[str, Any]) -> Reply:
+    def converse(self, model_id: str, body: dict[str, Any], place: str = "") -> Reply:
         """
-        Return the reply to one Converse request.
+        Return the reply to one Converse request; what it caches is there for those made in the same *place*.
 
         Raises: AwsError as Bedrock would: ValidationException, ResourceNotFoundException.
         """
@@ -66,18 +67,29 @@ class BedrockStandIn:
             latency_s = self._latency_s * math.exp(self._random.gauss(0, _LATENCY_SIGMA))
         tokens = input_tokens(body)
         _check_length(model, tokens)
-        cached = self._cache.look_up(model, model_id, body)
-        category, score = self._judge(read_turns(body))
+        cached = self._cache.look_up(model, f"{place} {model_id}", body)
+        answer = self._answer(body)
         if latency_s:
             self._sleep(latency_s)
         self._cache.keep(cached)
-        answer = {"category": category, "inquiry_score": score}
         text = json.dumps(answer, ensure_ascii=False)
         usage = cached.usage(tokens, estimated_tokens(text))
         tool = forced_tool(body)
         content = tool_use(tool, answer) if tool else {"text": text}
         reply = reply_of([content], "tool_use" if tool else "end_turn", usage, latency_s, STAND_IN)
         return _within_limits(body, text, reply)
+
+    def _answer(self, body: dict[str, Any]) -> dict[str, object]:
+        proposals = proposals_for(_last_text(body))
+        if proposals is not None:
+            return {"proposals": proposals}
+        turns = read_turns(body)
+        category, score = self._judge(turns)
+        if category == "other":
+            said = " ".join(text for role, text in turns if role == "user")
+            instructions = " ".join(block.get("text", "") for block in body.get("system") or ())
+            category = theme_of(said, instructions) or category
+        return {"category": category, "inquiry_score": score}
 
 
 def _check_length(model: FoundationModel, tokens: int) -> None:
@@ -113,8 +125,12 @@ def _keyword_model() -> Judge:
 
 def read_turns(body: dict[str, Any]) -> list[tuple[str, str]]:
     """Read the conversation out of its envelope, unescaped; a text without one counts as one turn of the user."""
-    text = "\n".join(block["text"] for block in body["messages"][-1]["content"] if "text" in block)
+    text = _last_text(body)
     envelope = _ENVELOPE.search(text)
     if not envelope:
         return [("user", text)]
     return [(role, html.unescape(escaped)) for role, escaped in _TURN.findall(envelope.group(2))]
+
+
+def _last_text(body: dict[str, Any]) -> str:
+    return "\n".join(block["text"] for block in body["messages"][-1]["content"] if "text" in block)

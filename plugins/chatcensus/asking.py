@@ -23,10 +23,10 @@ from chatcensus.errors import (
 )
 from chatcensus.forecast import expected_usage
 from chatcensus.model_catalog import Model, OutputMode
-from chatcensus.pacing import Pacer, Ticket
-from chatcensus.pricing import Usage, cost_micro_usd
+from chatcensus.pricing import Price, Usage, cost_micro_usd
 from chatcensus.prompt import user_message
 from chatcensus.purse import Budget, Purse
+from chatcensus.spreading import Lane, Spread
 from chatcensus.taxonomy import Taxonomy
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ REPEATED_PART, FEW_REPEATS = 0.1, 10
 ANSWERS_PER_LOSS = 20
 # A conversation that a busy model has kept for so long waits for the next run.
 PATIENCE_S, BUSY_BASE_S, BUSY_CAP_S = 600.0, 1.0, 20.0
+# A cache that nothing was read from after so many answers does not work.
+ANSWERS_TO_A_READ = 20
 
 
 class Judge(Protocol):
@@ -82,7 +84,7 @@ class Clock:
 
 @dataclass
 class Bill:
-    """What one conversation has cost in this run."""
+    """What one conversation has cost in this run, and what the prompt cache has saved of it (below 0: a write)."""
 
     attempts: int = 0
     input_tokens: int = 0
@@ -92,6 +94,9 @@ class Bill:
     throttled: int = 0
     answered_by: str = ""
     is_clipped: bool = False
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    saved_micro_usd: int = 0
 
     @property
     def calls(self) -> int:
@@ -100,13 +105,12 @@ class Bill:
 
 
 class Asker:
-    """Asks one model by one set of instructions; used by all calls of a segment at the same time."""
+    """Asks one model by one set of instructions, wherever *spread* goes; used by all calls of a segment at once."""
 
     def __init__(
         self,
-        judge: Judge,
+        spread: Spread,
         ledger: Ledger,
-        pacer: Pacer,
         model: Model,
         instructions: str,
         taxonomy: Taxonomy,
@@ -115,12 +119,12 @@ class Asker:
         batch: Batch | None = None,
     ) -> None:
         self.batch = batch
-        self.judge, self.ledger, self.pacer, self.model, self.clock = judge, ledger, pacer, model, clock
+        self.spread, self.ledger, self.model, self.clock = spread, ledger, model, clock
         self.instructions, self.taxonomy, self.is_stopped = instructions, taxonomy, is_stopped
         self.purse = Purse(ledger, clock.sleep)
         self.is_spent = False
         self._modes, self._lock = list(model.output_modes), threading.Lock()
-        self._answered = self._lost = self._repeated = 0
+        self._answered = self._answered_live = self._lost = self._repeated = self._read_from_cache = 0
         self._price = model.price(clock.now().date())
         self._instruction_tokens = estimated_tokens(instructions)
         self._instruction_bytes = len(instructions.encode())
@@ -137,7 +141,7 @@ class Asker:
             return Reason.EMPTY
         reply = self.batch.reply(conversation) if self.batch else None
         if reply:  # admitted and paid when it was sent
-            self._charge(reply, bill)
+            self._charge(reply, bill, self._price)
         elif not self.ledger.admit():
             self._end_of("the run has had its conversations")
             return None
@@ -162,7 +166,7 @@ class Asker:
             try:
                 if reply is None:
                     message = user_message(shown, self.clock.nonce(), mode, rejected)
-                    reply = self._paid_call(message, mode, max_tokens, bill)
+                    reply = self.paid_call(message, mode, max_tokens, bill)
             except RequestRefused:
                 if max_input_tokens < MAX_TRANSCRIPT_TOKENS:
                     return Reason.TOO_LARGE, rejected
@@ -199,11 +203,11 @@ class Asker:
             return None
         return rejected[-1] if rejected else Reason.UNANSWERED
 
-    def _paid_call(self, message: str, mode: OutputMode, max_tokens: int, bill: Bill) -> Reply | None:
+    def paid_call(self, message: str, mode: OutputMode, max_tokens: int, bill: Bill) -> Reply | None:
         """Make one call within budget and quota, again while the model is busy; None when this run cannot have it."""
-        tokens = self.pacer.quota.tokens(self._instruction_tokens + estimated_tokens(message), max_tokens)
+        input_tokens = self._instruction_tokens + estimated_tokens(message)
         most_micro_usd = self._most_micro_usd(message, max_tokens)
-        deadline, busy = self.clock.monotonic() + PATIENCE_S, 0
+        deadline, busy, refused_by = self.clock.monotonic() + PATIENCE_S, 0, set[Lane]()
         while self.clock.monotonic() < deadline:
             if self.is_spent or bill.calls >= MAX_CALLS:
                 return None
@@ -212,70 +216,75 @@ class Asker:
                 return None
             paid_micro_usd, pause_s = 0, 0.0
             try:
-                ticket = self.pacer.acquire(tokens, self.is_stopped)
-                if ticket is None:
+                place = self.spread.acquire(input_tokens, max_tokens, self.is_stopped, refused_by)
+                if place is None:
                     return None
-                reply = self._call(message, mode, max_tokens, ticket)
-                paid_micro_usd = self._charge(reply, bill)
+                lane, ticket = place
+                reply = lane.ask(self.instructions, message, mode, max_tokens, ticket)
+                paid_micro_usd = self._charge(reply, bill, lane.price)
             except (Throttled, ModelBusy):
                 bill.throttled += 1
-                busy += 1
-                pause_s = self.clock.uniform(0, min(BUSY_CAP_S, BUSY_BASE_S * 2.0**busy))
+                refused_by.add(lane)
+                if self.spread.is_refused_by(refused_by):  # else it goes to another route at once
+                    refused_by.clear()
+                    busy += 1
+                    pause_s = self.clock.uniform(0, min(BUSY_CAP_S, BUSY_BASE_S * 2.0**busy))
             except ReplyLost:
                 paid_micro_usd = most_micro_usd  # taken as paid until the bill says otherwise: the budget must hold
                 bill.possibly_paid += 1
                 if not self._may_repeat(bill):
                     return None
             except QuotaExhausted as exhausted:
-                self._end_of(str(exhausted))
-                return None
+                if not self.spread.close(lane, exhausted):
+                    self._end_of(str(exhausted))
+                    return None
+            except SetupError as error:
+                if not self.spread.close(lane, error):
+                    raise
             else:
                 return reply
             finally:
                 self.purse.settle(most_micro_usd, paid_micro_usd)
             if pause_s:
                 self.clock.sleep(pause_s)
-        if self.pacer.silent_s() >= PATIENCE_S:
+        if self.spread.silent_s() >= PATIENCE_S:
             raise ModelBusy(f"the model has answered no call for {PATIENCE_S:.0f} s: this task goes on in its next try")
         return None
-
-    def _call(self, message: str, mode: OutputMode, max_tokens: int, ticket: Ticket) -> Reply:
-        """Make the call, and tell the pacer how it ended."""
-        try:
-            reply = self.judge.ask(self.instructions, message, mode, max_tokens)
-        except Throttled:
-            self.pacer.refused(ticket)
-            raise
-        except ModelBusy:
-            self.pacer.unavailable(ticket)
-            raise
-        except ReplyLost:
-            self.pacer.lost()
-            raise
-        except BaseException:
-            self.pacer.unused(ticket)
-            raise
-        usage = reply.usage
-        used_tokens = self.pacer.quota.tokens(usage.input_tokens + usage.cache_write_tokens, usage.output_tokens)
-        self.pacer.accepted(ticket, used_tokens)
-        return reply
 
     def _most_micro_usd(self, message: str, max_tokens: int) -> int:
         """Return the most that a call can cost: a token is at least a byte, and a cached prefix is dear to write."""
         tokens = self._instruction_bytes + len(message.encode())
         usages = Usage(tokens, max_tokens), Usage(cache_write_tokens=tokens, output_tokens=max_tokens)
-        return max(cost_micro_usd(usage, self._price) for usage in usages)
+        return max(cost_micro_usd(usage, lane.price) for usage in usages for lane in self.spread.lanes)
 
-    def _charge(self, reply: Reply, bill: Bill) -> int:
-        paid = cost_micro_usd(reply.usage, self._price, is_batch=reply.is_batch)
+    def _charge(self, reply: Reply, bill: Bill, price: Price) -> int:
+        usage = reply.usage
+        paid = cost_micro_usd(usage, price, is_batch=reply.is_batch)
+        uncached = Usage(usage.all_input_tokens, usage.output_tokens)
         bill.attempts += 1
-        bill.input_tokens += reply.usage.all_input_tokens
-        bill.output_tokens += reply.usage.output_tokens
+        bill.input_tokens += uncached.input_tokens
+        bill.output_tokens += usage.output_tokens
+        bill.cache_read_tokens += usage.cache_read_tokens
+        bill.cache_write_tokens += usage.cache_write_tokens
         bill.cost_micro_usd += paid
+        bill.saved_micro_usd += cost_micro_usd(uncached, price, is_batch=reply.is_batch) - paid
         bill.answered_by = reply.answered_by
+        self._count_answer(reply)
+        return paid
+
+    def _count_answer(self, reply: Reply) -> None:
+        """Count an answer; say so once when a cache that should work does not, since Bedrock never does."""
         with self._lock:
             self._answered += 1
-        return paid
+            self._answered_live += not reply.is_batch
+            self._read_from_cache += reply.usage.cache_read_tokens
+            is_idle = self._answered_live == ANSWERS_TO_A_READ + 1 and not self._read_from_cache
+        if is_idle and self.model.cache_min_tokens:
+            log.warning(
+                "nothing was read from the prompt cache in %d answers: the instructions have about %d tokens, and "
+                "the model caches from %d on",
+                *(self._answered_live, self._instruction_tokens, self.model.cache_min_tokens),
+            )
 
     def _may_repeat(self, bill: Bill) -> bool:
         """Count a lost reply; True when the call may be made once more, though it may have been paid."""

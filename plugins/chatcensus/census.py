@@ -8,20 +8,21 @@ import contextlib
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
 from chatcensus.answer import Judgement, Reason
 from chatcensus.asking import Asker, Batch, Bill, Clock, Judge, Ledger
+from chatcensus.conversation import estimated_tokens
 from chatcensus.crew import Crew, Threads
 from chatcensus.errors import NoRoom, StoreBusy
 from chatcensus.evaluation import Evaluation, evaluation_key, of_previous, pseudonym
 from chatcensus.job import Job
 from chatcensus.mapping import Stored
-from chatcensus.pacing import Pacer
 from chatcensus.selection import Found, Selection
+from chatcensus.spreading import Spread, Way
 from chatcensus.tally import Outcome, Tally
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,11 @@ RENEW_EVERY_S = 1.0
 LAST_CALLS_S, LEAST_SHARE = 2.0, 0.02
 # A paid answer is held so long for its write; the table would have to be away for longer to lose it.
 HOLD_S, HOLD_PAUSE_S, HOLD_PAUSE_CAP_S = 1800.0, 0.2, 20.0
+# What the tally sums up of each bill, besides the calls.
+_BILLED = (
+    *("possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"),
+    *("cache_read_tokens", "cache_write_tokens", "saved_micro_usd"),
+)
 
 
 class Store(Protocol):
@@ -77,14 +83,15 @@ class Census:
     """
     The judging of one segment by one process, with up to `job.in_flight` calls at the same time.
 
-    Shape: *tell* is given the tally as it stands, and whether it is the last one; it must not raise.
+    Shape: *judge* is the job's model; or ways to it, each with a quota of its own, which are then used in the place of
+    the job's. *tell* is given the tally as it stands, and whether it is the last one; it must not raise.
     """
 
     def __init__(
         self,
         job: Job,
         store: Store,
-        judge: Judge,
+        judge: Judge | Sequence[Way],
         ledger: Ledger,
         claim: Claim,
         clock: Clock | None = None,
@@ -94,9 +101,10 @@ class Census:
     ) -> None:
         self.job, self.store, self.ledger, self.claim = job, store, ledger, claim
         self.clock, self.crew, self.tell = clock or Clock(), crew or Threads(job.in_flight), tell
-        self.pacer = Pacer(job.quota, self.clock.monotonic, self.clock.sleep, self.clock.uniform)
+        ways = judge if isinstance(judge, Sequence) else [Way(job.model_id, judge, job.model, job.quota)]
+        self.spread = Spread.over(ways, self.clock, estimated_tokens(job.instructions))
         self.asker = Asker(
-            judge, ledger, self.pacer, job.model, job.instructions, job.taxonomy, self.clock, self._is_stopped, batch
+            self.spread, ledger, job.model, job.instructions, job.taxonomy, self.clock, self._is_stopped, batch
         )
         self.stop = threading.Event()
         self.tally = Tally()
@@ -142,7 +150,7 @@ class Census:
                             yield from self._finished(crew, running)
                         running.add(crew.submit(self._judge, found))
                 while running:
-                    self._most = min(1.0, max(LEAST_SHARE, self.pacer.part_for(len(running), LAST_CALLS_S)))
+                    self._most = min(1.0, max(LEAST_SHARE, self.spread.part_for(len(running), LAST_CALLS_S)))
                     yield from self._finished(crew, running)
             finally:
                 self.stop.set()  # an error ends the calls that have not begun
@@ -188,7 +196,7 @@ class Census:
             self._is_lost = True
             self.stop.set()
             return
-        self.pacer.share(share)
+        self.spread.share(share)
         self._leased_until, self._renew_at = now + self.claim.lease_s, now + RENEW_EVERY_S
 
     def _nothing_to_do(self, found: Found) -> _Ended:
@@ -269,7 +277,7 @@ class Census:
         if ended.reason:
             self.tally.reasons[ended.reason] += 1
         self.tally.calls += ended.bill.attempts
-        for name in ("possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"):
+        for name in _BILLED:
             setattr(self.tally, name, getattr(self.tally, name) + getattr(ended.bill, name))
 
     def _tell(self, *, is_done: bool = False) -> None:
@@ -285,5 +293,13 @@ class Census:
             f"{self.job.name} {ended}/{max(self.job.expected, tally.read)} "
             f"evaluated={tally.outcomes[Outcome.EVALUATED]} already={tally.outcomes[Outcome.ALREADY_EVALUATED]} "
             f"quarantined={tally.outcomes[Outcome.QUARANTINED]} pending={tally.outcomes[Outcome.LEFT_PENDING]} "
-            f"429={tally.throttled} usd={tally.cost_micro_usd / 1e6:.4f} eta={eta}"
+            f"429={tally.throttled} usd={tally.cost_micro_usd / 1e6:.4f}{self._cached()} eta={eta}"
         )
+
+    def _cached(self) -> str:
+        """Return what part of the input was read from the prompt cache and what that has saved, where there is one."""
+        tally = self.tally
+        if not (tally.cache_read_tokens or tally.cache_write_tokens):
+            return ""
+        part = tally.cache_read_tokens / tally.input_tokens
+        return f" cached={part:.0%} saved={tally.saved_micro_usd / 1e6:.4f}"

@@ -22,7 +22,7 @@ KEPT, LEAST_KEPT, LEAST_RATE, RISE_PER_S, STEADY_S = 0.98, 0.5, 0.02, 0.01, 10.0
 FEW = 20
 # So many failures without one answer are a storm: then one call at a time tries, after a pause with full jitter.
 STORM, FIRST_PAUSE_S, LONGEST_PAUSE_S = 5, 1.0, 20.0
-_LOOK_AGAIN_S = 0.5
+LOOK_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Ticket:
 
 
 class Pacer:
-    """The turnstile that every model call of a process goes through; safe for threads."""
+    """How fast calls may go to one place; safe for threads. *sleep* is how those wait who may not begin yet."""
 
     def __init__(
         self,
@@ -60,18 +60,18 @@ class Pacer:
         sleep: Callable[[float], None],
         uniform: Callable[[float, float], float],
     ) -> None:
-        self.quota, self._monotonic, self._sleep, self._uniform = quota, monotonic, sleep, uniform
+        self.quota, self.monotonic, self.sleep, self._uniform = quota, monotonic, sleep, uniform
         self._lock = threading.Lock()
         self._share = self._cut = self._steady_cut = 1.0
         self._requests_at = self._tokens_at = self._cut_at = self._risen_at = -math.inf
-        self._accepted = self._refused = self._in_a_row = self._begun = self._waiting = 0
+        self._accepted = self._refused = self._in_a_row = 0
         self._resume_at, self._is_probing = -math.inf, False
         self._answered_at, self._last_tokens = math.inf, 0.0
 
     def share(self, share: float) -> None:
         """Use this part (0 to 1) of the quota from now on; with 0, calls wait."""
         with self._lock:
-            now, old = self._monotonic(), self._share
+            now, old = self.monotonic(), self._share
             if share > 0 and old > 0:  # what lies ahead was measured at the old rate
                 self._requests_at = now + (self._requests_at - now) * min(1.0, old / share)
                 self._tokens_at = now + (self._tokens_at - now) * min(1.0, old / share)
@@ -83,41 +83,37 @@ class Pacer:
         minutes = seconds / 60 * self._cut
         return max(calls / quota.requests_per_minute, calls * last / quota.tokens_per_minute) / minutes
 
-    def acquire(self, tokens: float, is_stopped: Callable[[], bool]) -> Ticket | None:
+    def wait_s(self) -> float:
+        """Return in how many seconds a call may begin; 0 or less: now."""
+        with self._lock:
+            return self._wait_s(self.monotonic())
+
+    def begin(self, tokens: float) -> Ticket:
         """
-        Wait until a call that takes *tokens* of the quota may start; None when *is_stopped* says so first.
+        Let a call in that takes *tokens* of the quota, when `wait_s` says so.
 
         Every ticket must be given back by `accepted`, `refused`, `unavailable`, `lost` or `unused`.
         """
-        place: int | None = None
-        while not is_stopped():
-            with self._lock:
-                now = self._monotonic()
-                wait_s = self._wait_s(now)
-                if wait_s <= 0:
-                    self._waiting -= place is not None
-                    return self._let_in(now, tokens)
-                if place is None:
-                    place = self._begun + self._waiting
-                    self._waiting += 1
-                # Who is not the next comes back when it is his turn: all would ask for the one place that is free.
-                wait_s += max(0, place - self._begun) * self._seconds(1, self.quota.requests_per_minute)
-            self._sleep(min(wait_s, _LOOK_AGAIN_S))
         with self._lock:
-            self._waiting -= place is not None
-        return None
+            return self._let_in(self.monotonic(), tokens)
+
+    def per_second(self) -> float:
+        """Return how many calls a second the quota of requests lets in now; endless where there is no share."""
+        with self._lock:
+            apart_s = self._seconds(1, self.quota.requests_per_minute)
+        return 1 / apart_s if apart_s else math.inf
 
     def silent_s(self) -> float:
         """Return for how long the model has answered no call, counted from the first; 0 before any call."""
         with self._lock:
-            return max(0.0, self._monotonic() - self._answered_at)
+            return max(0.0, self.monotonic() - self._answered_at)
 
     def accepted(self, ticket: Ticket, used_tokens: float) -> None:
         """Note a call that the model answered, and give back what it did not use."""
         with self._lock:
             self._give_back(ticket.tokens - used_tokens)
             self._accepted += 1
-            now = self._answered_at = self._monotonic()
+            now = self._answered_at = self.monotonic()
             if self._in_a_row >= STORM:
                 self._cut = self._steady_cut  # what came before the storm is what comes after it
             self._in_a_row, self._is_probing, self._resume_at = 0, False, -math.inf
@@ -129,7 +125,7 @@ class Pacer:
     def refused(self, ticket: Ticket) -> None:
         """Note a call that the model refused for lack of quota: slow down; in a storm, pause and try one at a time."""
         with self._lock:
-            now = self._monotonic()
+            now = self.monotonic()
             self._give_back(ticket.tokens)
             self._refused += 1
             self._failed(now)
@@ -145,12 +141,12 @@ class Pacer:
         """Note a call that the model could not take, whatever the quota: only a storm of them is waited out."""
         with self._lock:
             self._give_back(ticket.tokens)
-            self._failed(self._monotonic())
+            self._failed(self.monotonic())
 
     def lost(self) -> None:
         """Note a call whose reply was lost: what it took stays taken, and a storm of them is waited out."""
         with self._lock:
-            self._failed(self._monotonic())
+            self._failed(self.monotonic())
 
     def unused(self, ticket: Ticket) -> None:
         """Note a call that says nothing of quota and model: it was not made, or failed for what was in it."""
@@ -167,11 +163,10 @@ class Pacer:
 
     def _wait_s(self, now: float) -> float:
         if self._share <= 0 or (self._in_a_row >= STORM and self._is_probing):
-            return _LOOK_AGAIN_S
+            return LOOK_AGAIN_S
         return max(self._resume_at, self._requests_at, self._tokens_at) - now
 
     def _let_in(self, now: float, tokens: float) -> Ticket:
-        self._begun += 1
         self._is_probing = self._in_a_row >= STORM
         self._answered_at, self._last_tokens = min(self._answered_at, now), tokens
         late = now - CATCH_UP_S

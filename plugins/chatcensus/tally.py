@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 _COUNTS = ("outcomes", "reasons", "skipped")
 _SUMS = (
     *("read", "calls", "possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"),
-    *("due", "forecast_micro_usd"),
+    *("due", "forecast_micro_usd", "cache_read_tokens", "cache_write_tokens", "saved_micro_usd"),
 )
 
 
@@ -35,6 +35,8 @@ class Tally:
     Shape: *skipped* says of what was no work of the run, and is not in *read*, why; *due* and *forecast_micro_usd* are
     of a dry run only.
     Units: *cost_micro_usd* in micro-USD; *calls* counts paid calls, *possibly_paid* requests whose reply was lost.
+    *saved_micro_usd* is what the calls would have cost besides without the prompt cache; *input_tokens* has all tokens
+    that went in, those of the cache too.
     """
 
     read: int = 0
@@ -49,6 +51,9 @@ class Tally:
     cost_micro_usd: int = 0
     due: int = 0
     forecast_micro_usd: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    saved_micro_usd: int = 0
 
     @property
     def written(self) -> int:
@@ -79,5 +84,6 @@ class Tally:
             for name in _COUNTS:
                 getattr(total, name).update({key: int(count) for key, count in tally[name].items()})
             for name in _SUMS:
-                setattr(total, name, getattr(total, name) + int(tally[name]))
+                # Tallies in the ledger may be older than some of the sums.
+                setattr(total, name, getattr(total, name) + int(tally.get(name, 0)))
         return total

@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
+from local_aws.aws_error import AwsError
 from local_aws.bedrock.call_counts import CallCounts, conversation_key
 from local_aws.bedrock.faults import Fault, FaultPlan
 from local_aws.bedrock.faulty_converse import FaultyConverse
@@ -396,3 +397,53 @@ def test_the_busiest_window_slides():
     stats = counts.stats()
 
     assert (stats["most_requests_in_window"], stats["most_tokens_in_window"], stats["window_s"]) == (4, 20, 10)
+
+
+def test_each_region_and_each_account_has_a_quota_of_its_own():
+    plan = {
+        "quota": {"requests_per_minute": 60, "depth_s": 2},
+        "quotas": {"us-east-1": {"requests_per_minute": 60, "depth_s": 5}},
+    }
+    bedrock = FaultyConverse(FaultPlan.of_json(plan), lambda *_: None, now=Clock())
+
+    def let_in(place):
+        for count in range(20):
+            try:
+                bedrock.answer(MODEL, _request(), lambda *_: {"usage": {"inputTokens": 1, "outputTokens": 1}}, place)
+            except Exception:  # noqa: BLE001  a 429, as the counts say
+                return count
+        return None
+
+    assert [let_in(place) for place in ("us-east-1", "us-west-2", "210987654321/us-east-1", "us-east-1")] == [
+        5,
+        2,
+        2,
+        0,
+    ]
+    assert bedrock.counts.stats()["converse_by_place"] == {
+        "us-east-1": {"calls": 7, "paid": 5, "refused_429": 2},
+        "us-west-2": {"calls": 3, "paid": 2, "refused_429": 1},
+        "210987654321/us-east-1": {"calls": 3, "paid": 2, "refused_429": 1},
+    }
+
+
+def test_a_rule_may_be_about_one_place():
+    plan = {"rules": [{"fault": "access_denied", "place": "us-east-1"}]}
+    bedrock = FaultyConverse(FaultPlan.of_json(plan), lambda *_: None, now=Clock())
+    work = lambda *_: {"usage": {"inputTokens": 1, "outputTokens": 1}}  # noqa: E731
+
+    assert bedrock.answer(MODEL, _request(), work, "us-west-2").is_success
+    with pytest.raises(AwsError, match="access"):
+        bedrock.answer(MODEL, _request(), work, "us-east-1")
+
+
+def test_service_quotas_tells_the_quota_of_the_region_that_asks(bedrock):
+    bedrock.plan(quotas={"us-east-1": {"requests_per_minute": 500}})
+
+    def told(region):
+        client = boto3.client("service-quotas", region, config=Config(proxies={}))
+        quotas = client.list_service_quotas(ServiceCode="bedrock")["Quotas"]
+        client.close()
+        return {quota["Value"] for quota in quotas}
+
+    assert (told("us-east-1"), told("us-west-2")) == ({500}, set())

@@ -111,6 +111,15 @@ def test_a_free_choice_of_the_tool_is_passed_on(server, model, choice, theirs):
     assert (asked["tool_choice"], asked["temperature"], asked["top_p"]) == (theirs, 0.0, 0.5)
 
 
+def test_a_schema_of_the_answer_is_passed_on(server, model):
+    structure = {"jsonSchema": {"name": "record", "schema": json.dumps(SCHEMA)}}
+
+    model.converse(MODEL, REQUEST | {"outputConfig": {"textFormat": {"type": "json_schema", "structure": structure}}})
+
+    asked = server.asked[0][2]
+    assert asked["response_format"] == {"type": "json_schema", "json_schema": {"name": "record", "schema": SCHEMA}}
+
+
 ANSWERS = [
     pytest.param(completion({"content": "Coding."}), [{"text": "Coding."}], "end_turn", id="text"),
     pytest.param(completion({"content": "Cod"}, "length"), [{"text": "Cod"}], "max_tokens", id="cut"),

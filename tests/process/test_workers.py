@@ -477,3 +477,75 @@ def test_a_model_that_is_taken_away_fails_at_once_and_keeps_what_was_paid(trial:
     trial.server.plan()
     trial.run(attempt=2)
     assert trial.paid() == trial.writes() == 60
+
+
+# Several routes.
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> Callable[..., Path]:
+    """An include folder with routes to *regions*, each with a quota of requests: `routes(tokyo=…)`."""
+
+    def written(**regions: float) -> Path:
+        (tmp_path / "prompts").symlink_to(REPOSITORY / "include/prompts")
+        named = [
+            {
+                "name": region,
+                "region": region.replace("_", "-"),
+                "model_id": "stand-in",
+                "requests_per_minute": rate,
+                "tokens_per_minute": 60_000_000,
+            }
+            for region, rate in regions.items()
+        ]
+        (tmp_path / "routes.yaml").write_text(json.dumps({"residency": "jp", "routes": named}))
+        return tmp_path
+
+    return written
+
+
+def test_two_regions_are_filled_and_neither_is_passed(trial: Trial, routes: Callable[..., Path]) -> None:
+    trial.fill(90)
+    before = trial.server.get("stats")["converse_by_place"]
+    quota = {"depth_s": 6}
+    trial.server.plan(
+        quotas={
+            "ap-northeast-1": {"requests_per_minute": 1200, **quota},
+            "ap-northeast-3": {"requests_per_minute": 600, **quota},
+        }
+    )
+
+    tally = trial.run(include=routes(ap_northeast_1=1200, ap_northeast_3=600))
+
+    places = trial.server.get("stats")["converse_by_place"]
+    calls = {place: counts["calls"] - before.get(place, {"calls": 0})["calls"] for place, counts in places.items()}
+    assert tally["outcomes"] == {"evaluated": 90}
+    assert (tally["throttled"], tally["calls"], trial.paid(), trial.writes()) == (0, 90, 90, 90)
+    assert calls["ap-northeast-1"] + calls["ap-northeast-3"] == 90
+    assert calls["ap-northeast-3"] >= 20
+
+
+def test_a_region_that_takes_no_call_any_more_is_left_and_nothing_is_lost(
+    trial: Trial, routes: Callable[..., Path]
+) -> None:
+    trial.fill(60)
+    worker = trial.start(include=routes(ap_northeast_1=6000, ap_northeast_3=6000))
+    wait_until(lambda: trial.writes() >= 15)
+    trial.server.plan({"fault": "access_denied", "place": "ap-northeast-3"})
+
+    said = ended(worker)
+
+    assert said["outcomes"] == {"evaluated": 60}
+    assert 1 <= trial.faults("access_denied") <= IN_FLIGHT
+    assert trial.paid() == trial.writes() == 60
+    log = trial.log.read_text()
+    assert log.count("route ap_northeast_3 is out for this task, the others go on") == 1
+
+
+def test_what_leaves_the_residency_is_never_called(trial: Trial, routes: Callable[..., Path]) -> None:
+    trial.fill(5)
+
+    said = trial.run(include=routes(ap_northeast_1=6000, us_east_1=6000))
+
+    assert said == {"error": "SetupError"}
+    assert trial.calls() == []

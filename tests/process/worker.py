@@ -17,10 +17,10 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chatcensus.aws.bedrock import BedrockJudge, client_config
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
 from chatcensus.aws.deadline import set_deadline
+from chatcensus.aws.judges import judges, own_client
 from chatcensus.aws.ledger import Ledger
 from chatcensus.census import Census
 from chatcensus.errors import ChatCensusError
@@ -81,11 +81,17 @@ def _census(options: argparse.Namespace, claim: SegmentClaim) -> Census:
         in_flight=options.in_flight,
     )
     patience = Config(read_timeout=options.read_timeout)
-    bedrock = boto3.client("bedrock-runtime", config=client_config(options.in_flight).merge(patience))
+    models = options.include / "prompts/models.yaml"
+    ways = judges(
+        *(models, MODEL_ID, taxonomy, job.quota, options.in_flight),
+        lambda region, role_arn, config: own_client(region, role_arn, config.merge(patience)),
+    )
+    for way in ways:
+        set_deadline(way.judge.client, "Converse", options.deadline)
     return Census(
         job,
         ConversationStore(_dynamodb(options.in_flight + 4), options.table, mapping),
-        BedrockJudge(set_deadline(bedrock, "Converse", options.deadline), MODEL_ID, model, taxonomy),
+        ways,
         Ledger(_dynamodb(100), options.control_table, "trial/run-1", 10**9, once=_dynamodb(100, attempts=1)),
         claim,
     )
@@ -107,6 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tokens-per-minute", type=float, default=60_000_000)
     parser.add_argument("--read-timeout", type=float, default=60)
     parser.add_argument("--deadline", type=float, default=120)
+    parser.add_argument("--include", type=Path, default=INCLUDE)
     return parser.parse_args()
 
 

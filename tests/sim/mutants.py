@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 from chatcensus.answer import Judgement, Reason, Reply, read_answer
+from chatcensus.asking import Asker
 from chatcensus.aws.claims import LEASE_S, WHOLE, SegmentClaim
 from chatcensus.census import Census
 from chatcensus.errors import ModelBusy, ReplyLost, StoreBusy, Throttled
@@ -16,6 +17,7 @@ from chatcensus.tally import Outcome
 from tests.sim.world import SimLedger, SimModel, SimStore
 
 _ask, _hold, _settle, _put_back = SimModel.ask, SegmentClaim._hold, SimLedger.settle, Purse.settle
+_most = Asker._most_micro_usd
 
 
 def _yes(*_: object) -> bool:
@@ -67,6 +69,11 @@ def _reserve_locally(purse: Purse, micro_usd: int) -> bool:
     return is_there
 
 
+def _reserve_at_the_first_price(asker: Asker, message: str, max_tokens: int) -> int:
+    with patch.object(asker.spread, "lanes", asker.spread.lanes[:1]):
+        return _most(asker, message, max_tokens)
+
+
 def _take_any(claim: SegmentClaim, until: int, _: str, values: Any = None) -> bool:
     return _hold(claim, until, "attribute_not_exists(pk) OR #until >= :any", (values or {}) | {":any": {"N": "0"}})
 
@@ -116,6 +123,13 @@ MUTANTS: dict[str, tuple[int, dict[str, Any]]] = {
     "a re-evaluation replaces what it has not read": (1000, {_STORE + "not_yet_judged": _replace_any}),
     "a first evaluation replaces a re-evaluation": (3000, {_STORE + "not_yet_judged": _other_key}),
     "a re-evaluation is repeated": (50, {"chatcensus.selection.Selection._is_made": _all_that_match}),
+    "a route that is out is called on": (200, {"chatcensus.spreading.Spread.close": _yes}),
+    "one dead route ends the run": (200, {"chatcensus.spreading.Spread.close": lambda *_: False}),
+    "nobody waits for the cache": (100, {"chatcensus.spreading.WARM_UP_S": 0.0}),
+    "a dear route reserved at the price of a cheap one": (
+        100,
+        {"chatcensus.asking.Asker._most_micro_usd": _reserve_at_the_first_price},
+    ),
     "a k of 4": (500, {"chatcensus.asking.MAX_REASKS": 3}),
 }
 

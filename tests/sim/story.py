@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from random import Random
 
 from chatcensus.asking import Clock
@@ -16,12 +17,13 @@ from chatcensus.job import Job
 from chatcensus.pacing import Quota
 from chatcensus.prompt import prompt_version
 from chatcensus.reevaluation import Where
+from chatcensus.spreading import Way
 from chatcensus.tally import Outcome, Tally
 from tests.fakes import MAPPING, MODEL, NOON, TAXONOMY, UNLIMITED
 from tests.sim import invariants
 from tests.sim.claim import SimClaim
 from tests.sim.scheduler import Endless, GreenletCrew, Process
-from tests.sim.world import POISONS, SimLedger, SimModel, SimStore, World
+from tests.sim.world import POISONS, Route, SimLedger, SimModel, SimStore, World
 
 TRIES = 3
 FOREVER = datetime(2027, 1, 1, tzinfo=UTC)
@@ -56,7 +58,15 @@ class Story:
         self.random = Random(seed)
         self.world = World(self.random)
         self.processes: list[Process] = []
+        self.models: dict[Process, list[SimModel]] = {}
         self.has_faults, self.most_skew_s = True, 300.0
+        self.dearest = 1
+        self._routes(Random(f"routes of {seed}"))
+
+    @property
+    def overrun_micro_usd(self) -> int:
+        """By how much the run that paid most beyond its budget passed it; 0 where none did."""
+        return max(0, *(ledger.really_paid - ledger.max_micro_usd for ledger in self.world.ledgers))
 
     def violations(self) -> list[str]:
         """Tell the story, and return every promise that was broken in it."""
@@ -82,7 +92,7 @@ class Story:
         world.counts.in_flight = in_flight
         quota = random.choice((UNLIMITED, UNLIMITED, Quota(30, 1e9), Quota(1e9, 30_000, 5)))
         for number in range(random.choice((1, 1, 2, 2, 3))):
-            budget = random.choice((RICH, RICH, RICH, random.randint(500, 5_000)))
+            budget = random.choice((RICH, RICH, RICH, random.randint(500, 5_000) * self.dearest))
             split = random.choice((segments, segments, segments, random.randint(1, 2)))  # the table has grown
             if split != segments:
                 self.most_skew_s = 30.0  # runs that split the table differently see each other only within it
@@ -97,6 +107,7 @@ class Story:
         invariants.of_the_index(world)
 
         self.has_faults, world.faults = False, type(world.faults)(takes_no_tools=world.faults.takes_no_tools)
+        world.routes = [Route(route.model) for route in world.routes]
         self._begin(self._run("last", Window(None, FOREVER), RICH, segments, in_flight, quota), world.now)
         world.scheduler.run()
         invariants.of_the_money(world)
@@ -155,6 +166,29 @@ class Story:
         if self.world.happens(0.03):
             faults.denied = (random.uniform(0, 20), 1e5)
 
+    def _routes(self, random: Random) -> None:
+        """Spread the calls of some stories over two or three routes: some dearer, some throttled, some that die."""
+        routes = self.world.routes = []
+        caches = {"cache_min_tokens": 1} if random.random() < 0.3 else {}
+        for number in range(random.choice((1, 1, 1, 2, 2, 3))):
+            self.dearest = 1 + 30 * number
+            rates = {"input": Decimal(self.dearest), "output": Decimal(5 * self.dearest)}
+            rates |= {"cache_read": Decimal(self.dearest), "cache_write": Decimal(self.dearest)}
+            price = MODEL.prices[0].model_copy(update=rates)
+            routes.append(Route(MODEL.model_copy(update={**caches, "prices": (price,)})))
+        if len(routes) == 1:
+            return
+        for route in routes:
+            route.busy = random.choice((0, 0, 0.1, 0.5))
+            start = random.uniform(0, 20)
+            fate = random.random()
+            if fate < 0.2:
+                route.storms.append((start, start + random.uniform(1, 1000)))
+            elif fate < 0.3:
+                route.exhausted = (start, 1e5)
+            elif fate < 0.4:
+                route.denied = (start, 1e5)
+
     def _users(self) -> None:
         world, random = self.world, self.random
         for _ in range(random.choice((0, 0, 1, 3))):
@@ -204,8 +238,8 @@ class Story:
                 self._check(process, tally)
             except SnapshotIncomplete as error:
                 world.violated("P9", str(error))
-            except SetupError:
-                pass  # no retry helps
+            except SetupError as error:  # no retry helps
+                self._check_error(process, error)
             except ChatCensusError:
                 again(self.random.choice((1.0, 300.0)))
             except Exception as error:  # noqa: BLE001 - whatever the engine lets through is a finding
@@ -274,8 +308,17 @@ class Story:
             where=run.where,
         )
         store = SimStore(world, process, segment, run.segments)
-        model = SimModel(world, process, run.name, run.ledger)
-        return Census(job, store, model, run.ledger, claim, clock, GreenletCrew(scheduler, process))
+        self.models[process] = [
+            SimModel(world, process, run.name, run.ledger, route) for route in range(len(world.routes))
+        ]
+        ways = [Way("route", model, model.route.model, run.quota) for model in self.models[process]]
+        return Census(job, store, ways, run.ledger, claim, clock, GreenletCrew(scheduler, process))
+
+    def _check_error(self, process: Process, error: SetupError) -> None:
+        """One route that no call can succeed on is no error while there are others."""
+        outs = [model.is_out for model in self.models.get(process, ())]
+        if any(outs) and not all(outs):
+            self.world.violated("P11", f"{process.name} gave up with a route left: {error}")
 
     def _check(self, process: Process, tally: Tally) -> None:
         """Compare what a try says of itself with what the world saw of it."""

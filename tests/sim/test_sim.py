@@ -10,9 +10,10 @@ SEEDS, SLICE = 10_000, 500
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SLICE))
 def test_every_promise_is_kept(first: int):
-    failed = failures(first, SLICE)
+    failed, overrun_micro_usd = failures(first, SLICE)
 
     assert not failed, "\n".join(failed)
+    assert overrun_micro_usd == 0  # which is less than one call for each in flight
 
 
 def test_a_seed_tells_the_same_story_every_time():

@@ -23,14 +23,15 @@ from chatcensus.errors import (
 )
 from chatcensus.evaluation import ATTRIBUTE, Evaluation, stored_evaluation
 from chatcensus.mapping import Stored
+from chatcensus.model_catalog import Model
 from chatcensus.pricing import Usage, cost_micro_usd
+from chatcensus.spreading import WARM_UP_S
 from chatcensus.tally import Outcome
 from tests.fakes import MAPPING, MODEL, NOON, TAXONOMY
 from tests.sim.scheduler import Process, Scheduler
 
 _TAG = re.compile(r"say (c\d+)\.(\d+);")
 _CATEGORIES = sorted(TAXONOMY.keys - {"other"})
-PRICE = MODEL.price(NOON.date())
 _HASHES: dict[tuple[str, ...], str] = {}  # of texts, which are the same in every seed
 
 
@@ -70,6 +71,17 @@ class Faults:
 
 
 @dataclass
+class Route:
+    """One way to the model: which model that is, and what goes wrong there while the others may work."""
+
+    model: Model
+    busy: float = 0
+    storms: list[tuple[float, float]] = field(default_factory=list)
+    exhausted: tuple[float, float] = (0, 0)
+    denied: tuple[float, float] = (0, 0)
+
+
+@dataclass
 class Counts:
     """What really happened, as only the world knows it."""
 
@@ -91,6 +103,7 @@ class World:
     def __init__(self, random: Random) -> None:
         self.random, self.scheduler = random, Scheduler(random)
         self.faults, self.counts = Faults(), Counts()
+        self.routes = [Route(MODEL)]
         self.violations: list[str] = []
         self.items: dict[str, dict[str, Any]] = {}
         self.versions: dict[str, int] = {}
@@ -264,24 +277,49 @@ class SimStore:
 class SimModel:
     """The model as one try of one task sees it; it knows what is right, and what it got paid for."""
 
-    def __init__(self, world: World, process: Process, run: str, ledger: "SimLedger") -> None:
-        self.world, self.process, self.run, self.ledger = world, process, run, ledger
+    def __init__(self, world: World, process: Process, run: str, ledger: "SimLedger", route: int = 0) -> None:
+        self.world, self.process, self.run, self.ledger, self.route = world, process, run, ledger, world.routes[route]
+        self.price = self.route.model.price(NOON.date())
+        self.first_call_until, self.is_warm, self.is_out = -1.0, False, False
 
     def ask(self, instructions: str, message: str, mode: str, max_tokens: int) -> Reply:  # noqa: ARG002
         """Answer, or fail in one of the ways that `errors.py` names."""
-        world, faults = self.world, self.world.faults
+        self._begin()
+        try:
+            reply = self._answer(message, mode, max_tokens)
+        except (QuotaExhausted, SetupError):
+            self.is_out = True
+            raise
+        finally:
+            self.first_call_until = -1.0
+        self.is_warm = True
+        return reply
+
+    def _begin(self) -> None:
+        """Note a call to a route that was out, or beside the first one of a cold cache."""
+        world = self.world
+        if self.is_out:
+            world.violated("P11", f"{self.process.name} calls a route that was taken out")
+        if self.route.model.cache_min_tokens and not self.is_warm:
+            if world.now < self.first_call_until:
+                world.violated("P12", f"{self.process.name} writes one prefix to the cache twice")
+            self.is_warm = self.first_call_until >= 0  # the others have waited long enough for the first one
+            self.first_call_until = world.now + WARM_UP_S
+
+    def _answer(self, message: str, mode: str, max_tokens: int) -> Reply:
+        world, faults, route = self.world, self.world.faults, self.route
         name, version = _TAG.findall(message)[-1]
         begun = world.now
         world.scheduler.step(0.2)
-        if world.during(*faults.storms) or world.happens(faults.busy):
+        if world.during(*faults.storms, *route.storms) or world.happens(faults.busy) or world.happens(route.busy):
             raise world.random.choice((Throttled, Throttled, ModelBusy))("429 or 503")
         if world.happens(faults.lost_before):
             world.calls[self.run, self.process.name, name, int(version)] += 1
             world.scheduler.step(60, 30)
             raise ReplyLost("timeout")
-        if world.during(faults.exhausted):
+        if world.during(faults.exhausted, route.exhausted):
             raise QuotaExhausted("too many tokens today")
-        if world.during(faults.denied):
+        if world.during(faults.denied, route.denied):
             raise SetupError("no access to the model")
         if faults.takes_no_tools and mode == "tool":
             raise FeatureRefused("no tools")
@@ -291,7 +329,7 @@ class SimModel:
         reply, is_valid = self._reply(name, int(version), max_tokens)
         world.counts.paid += 1
         self._note_late(begun)
-        self.ledger.really_paid += cost_micro_usd(reply.usage, PRICE)
+        self.ledger.really_paid += cost_micro_usd(reply.usage, self.price)
         world.calls[self.run, self.process.name, name, int(version)] += 1
         world.scheduler.step(4, 0.2)
         if world.happens(faults.lost_after):

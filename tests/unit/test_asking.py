@@ -24,9 +24,10 @@ from chatcensus.errors import (
     SetupError,
     Throttled,
 )
-from chatcensus.pacing import STORM, Pacer, Ticket
+from chatcensus.pacing import STORM, Ticket
 from chatcensus.pricing import Usage, cost_micro_usd
 from chatcensus.purse import CALLS_AT_ONCE
+from chatcensus.spreading import Spread, Way
 from tests.fakes import (
     BAD,
     COST,
@@ -65,9 +66,8 @@ class Asking:
         )
         self.is_stopped = False
         self.asker = Asker(
-            self.model,
+            Spread.over([Way("fake", self.model, MODEL, UNLIMITED)], self.clock, 2),
             self.ledger,
-            Pacer(UNLIMITED, self.clock.monotonic, self.clock.sleep, self.clock.uniform),
             MODEL.model_copy(update={"output_modes": modes}),
             "Judge it.",
             TAXONOMY,
@@ -266,7 +266,7 @@ def test_a_model_that_is_busy_for_one_conversation_alone_leaves_it_pending():
     asking = Asking()
 
     def answer_somebody_else() -> Exception:
-        asking.asker.pacer.accepted(Ticket(0, 1), 1)
+        asking.asker.spread.lanes[0].pacer.accepted(Ticket(0, 1), 1)
         return ModelBusy("503")
 
     asking.model.enqueue(*[answer_somebody_else] * 1_000)
@@ -449,4 +449,4 @@ def test_a_model_without_a_price_for_today_is_an_error_before_any_call():
     unpriced = MODEL.model_copy(update={"prices": (MODEL.prices[0].model_copy(update={"since": "2027-01-01"}),)})
 
     with pytest.raises(SetupError, match="has no price for 2026-10-01"):
-        Asker(FakeModel(), FakeLedger(), None, unpriced, "", TAXONOMY, FakeClock(), bool)
+        Asker(Spread([]), FakeLedger(), unpriced, "", TAXONOMY, FakeClock(), bool)

@@ -102,6 +102,9 @@ def test_a_pending_conversation_is_judged_and_carries_its_evaluation():
         "cost_micro_usd": COST,
         "due": 0,
         "forecast_micro_usd": 0,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
+        "saved_micro_usd": 0,
     }
 
 

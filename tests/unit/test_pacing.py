@@ -9,12 +9,20 @@ from collections.abc import Callable
 import pytest
 
 from chatcensus.pacing import LONGEST_PAUSE_S, STORM, Pacer, Quota, Ticket
+from chatcensus.spreading import Lane, Spread
+from tests.fakes import MODEL, NOON, FakeModel
 
 QUOTA = Quota(requests_per_minute=1000, tokens_per_minute=2_000_000, burndown=5)
 
 
 def never() -> bool:
     return False
+
+
+def acquire(pacer: Pacer, tokens: float, is_stopped: Callable[[], bool]) -> Ticket | None:
+    """A ticket of the one lane that there is."""
+    place = Spread([Lane("", FakeModel(), pacer, MODEL.price(NOON.date()))]).acquire(tokens, 0, is_stopped)
+    return place and place[1]
 
 
 class Time:
@@ -51,7 +59,7 @@ class Account:
         events: list[tuple[float, int, Ticket | None]] = []  # a reply, or (None) a refused caller that comes back
         waiting, under_way = count, 0
         while len(self.answered) < count:
-            self.pacer._sleep = self._stop_waiting
+            self.pacer.sleep = self._stop_waiting
             while waiting and under_way < callers and (ticket := self._try()):
                 waiting, under_way = waiting - 1, under_way + 1
                 self.started.append(ticket.started)
@@ -96,7 +104,7 @@ class Account:
     def _try(self) -> Ticket | None:
         self._next = math.inf
         asked = itertools.count()
-        return self.pacer.acquire(self.tokens, lambda: next(asked) > 0)
+        return acquire(self.pacer, self.tokens, lambda: next(asked) > 0)
 
     def _stop_waiting(self, seconds: float) -> None:
         self._next = self.time.seconds + max(seconds, 1e-6)
@@ -155,23 +163,23 @@ def test_a_smaller_share_is_kept_at_once_and_none_at_all_waits():
     pacer.share(0.25)
 
     while time.seconds < 60:
-        pacer.acquire(1, never)
+        acquire(pacer, 1, never)
         last = time.seconds
     pacer.share(0.0)
 
     asked = itertools.count()
     assert 59 < last < 61
-    assert pacer.acquire(1, lambda: next(asked) > 20) is None
+    assert acquire(pacer, 1, lambda: next(asked) > 20) is None
 
 
 def test_a_tiny_share_does_not_hold_up_a_task_that_gets_more():
     time = Time()
     pacer = Pacer(QUOTA, time.monotonic, time.sleep, lambda _, most: most)
     pacer.share(1e-6)
-    pacer.acquire(1, never)
+    acquire(pacer, 1, never)
 
     pacer.share(0.25)
-    pacer.acquire(1, never)
+    acquire(pacer, 1, never)
 
     assert time.seconds < 1
 
@@ -181,14 +189,14 @@ def test_in_a_storm_one_call_at_a_time_tries(refusals: int):
     time = Time()
     pacer = Pacer(QUOTA, time.monotonic, time.sleep, lambda _, most: most)
     for _ in range(refusals):
-        ticket = pacer.acquire(1, never)
+        ticket = acquire(pacer, 1, never)
         assert ticket
         pacer.refused(ticket)
     paused_from = time.seconds
 
-    probe = pacer.acquire(1, never)
+    probe = acquire(pacer, 1, never)
     asked = itertools.count()
-    beside = pacer.acquire(1, lambda: next(asked) > 20)
+    beside = acquire(pacer, 1, lambda: next(asked) > 20)
 
     assert probe
     assert time.seconds - paused_from <= LONGEST_PAUSE_S + 11
@@ -203,7 +211,7 @@ def pacer_and_time() -> tuple[Pacer, Time]:
 def begun_in_10_s(pacer: Pacer, time: Time) -> int:
     """How many calls the pacer lets begin in the next ten seconds, each answered at once."""
     until, begun = time.seconds + 10, 0
-    while time.seconds < until and (ticket := pacer.acquire(1, lambda: time.seconds >= until)):
+    while time.seconds < until and (ticket := acquire(pacer, 1, lambda: time.seconds >= until)):
         pacer.accepted(ticket, 1)
         begun += 1
     return begun
@@ -211,9 +219,9 @@ def begun_in_10_s(pacer: Pacer, time: Time) -> int:
 
 def test_only_a_lack_of_quota_makes_it_slower():
     (throttled, its_time), (busy, other_time), (lossy, third_time) = (pacer_and_time() for _ in range(3))
-    throttled.refused(throttled.acquire(1, never))
-    busy.unavailable(busy.acquire(1, never))
-    lossy.acquire(1, never)
+    throttled.refused(acquire(throttled, 1, never))
+    busy.unavailable(acquire(busy, 1, never))
+    acquire(lossy, 1, never)
     lossy.lost()
 
     assert begun_in_10_s(busy, other_time) == begun_in_10_s(lossy, third_time) > begun_in_10_s(throttled, its_time)
@@ -224,7 +232,7 @@ def test_a_model_that_answers_nobody_is_tried_by_one_call_at_a_time(failed: str)
     pacer, time = pacer_and_time()
 
     def fail() -> None:
-        ticket = pacer.acquire(1, never)
+        ticket = acquire(pacer, 1, never)
         pacer.lost() if failed == "lost" else pacer.unavailable(ticket)
 
     for _ in range(STORM + 10):
@@ -234,7 +242,7 @@ def test_a_model_that_answers_nobody_is_tried_by_one_call_at_a_time(failed: str)
         fail()
 
     took_s = time.seconds - since
-    pacer.accepted(pacer.acquire(1, never), 1)
+    pacer.accepted(acquire(pacer, 1, never), 1)
 
     assert took_s >= tries * LONGEST_PAUSE_S * 0.9
     assert begun_in_10_s(pacer, time) >= 0.98 * QUOTA.requests_per_minute / 6
@@ -243,7 +251,7 @@ def test_a_model_that_answers_nobody_is_tried_by_one_call_at_a_time(failed: str)
 def test_it_knows_for_how_long_nobody_was_answered():
     pacer, time = pacer_and_time()
     before = pacer.silent_s()
-    ticket = pacer.acquire(1, never)
+    ticket = acquire(pacer, 1, never)
     time.seconds += 50
     unanswered = pacer.silent_s()
     pacer.accepted(ticket, 1)
@@ -255,9 +263,9 @@ def test_it_knows_for_how_long_nobody_was_answered():
 def test_a_call_that_was_not_made_takes_nothing():
     pacer, time = pacer_and_time()
     all_tokens = QUOTA.tokens_per_minute
-    pacer.unused(pacer.acquire(all_tokens, never))
+    pacer.unused(acquire(pacer, all_tokens, never))
 
-    pacer.acquire(1, never)
+    acquire(pacer, 1, never)
 
     assert time.seconds < 1
 
@@ -265,6 +273,6 @@ def test_a_call_that_was_not_made_takes_nothing():
 @pytest.mark.parametrize(("tokens", "part"), [pytest.param(1, 0.5, id="requests"), pytest.param(8_000, 2, id="tokens")])
 def test_it_knows_what_part_of_the_quota_the_last_calls_need(tokens: float, part: float):
     pacer, _ = pacer_and_time()
-    pacer.acquire(tokens, never)
+    acquire(pacer, tokens, never)
 
     assert pacer.part_for(calls=500, seconds=60) == pytest.approx(part)

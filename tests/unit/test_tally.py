@@ -25,6 +25,9 @@ tallies = st.builds(
     cost_micro_usd=counts,
     due=counts,
     forecast_micro_usd=counts,
+    cache_read_tokens=counts,
+    cache_write_tokens=counts,
+    saved_micro_usd=st.integers(-(10**9), 10**9),
 )
 
 
@@ -59,6 +62,9 @@ def test_the_total_is_the_sum_of_its_parts(parts: list[Tally]):
     assert total.cost_micro_usd == sum(part.cost_micro_usd for part in parts)
     assert total.due == sum(part.due for part in parts)
     assert total.forecast_micro_usd == sum(part.forecast_micro_usd for part in parts)
+    assert total.cache_read_tokens == sum(part.cache_read_tokens for part in parts)
+    assert total.cache_write_tokens == sum(part.cache_write_tokens for part in parts)
+    assert total.saved_micro_usd == sum(part.saved_micro_usd for part in parts)
     assert total.skipped == sum((part.skipped for part in parts), Counter())
     for outcome in Outcome:
         assert total.outcomes[outcome] == sum(part.outcomes[outcome] for part in parts)
@@ -71,21 +77,33 @@ def test_the_total_of_one_tally_is_that_tally(tally: Tally):
     assert Tally.total([tally.as_dict()]).as_dict() == tally.as_dict()
 
 
+def test_a_tally_that_was_written_before_there_was_a_cache_is_read_as_one_without():
+    old = {"outcomes": {"evaluated": 2}, "reasons": {}, "skipped": {}, "read": 2, "calls": 2, "possibly_paid": 0}
+    old |= {"throttled": 0, "input_tokens": 9, "output_tokens": 5, "cost_micro_usd": 7}
+
+    total = Tally.total([old, Tally(cache_read_tokens=4, saved_micro_usd=3).as_dict()])
+
+    assert (total.read, total.cost_micro_usd, total.cache_read_tokens, total.saved_micro_usd) == (2, 7, 4, 3)
+
+
 def test_what_never_happened_is_not_listed():
     assert Tally(outcomes=Counter({Outcome.CHANGED: 0})).as_dict()["outcomes"] == {}
 
 
 def test_the_largest_tally_fits_in_a_kilobyte():
-    most = 10**12
+    most, most_tokens = 10**8, 10**12
     tally = Tally(
         read=most,
         outcomes=Counter(dict.fromkeys(Outcome, most)),
         reasons=Counter(dict.fromkeys(Reason, most)),
         skipped=Counter(dict.fromkeys(SKIPPED, most)),
         calls=most,
-        input_tokens=most,
-        output_tokens=most,
-        cost_micro_usd=most,
+        throttled=most,
+        input_tokens=most_tokens,
+        output_tokens=most_tokens,
+        cost_micro_usd=most_tokens,
+        cache_read_tokens=most_tokens,
+        saved_micro_usd=most_tokens,
     )
 
     assert len(json.dumps(tally.as_dict())) < 1024

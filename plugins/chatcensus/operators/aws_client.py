@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from jinja2 import TemplateError
 
+from chatcensus.aws.assumed_role import assumed
 from chatcensus.aws.ledger import Ledger
 from chatcensus.errors import ChatCensusError, SetupError
 from chatcensus.redaction import quiet_carriers, without_message
@@ -48,6 +49,19 @@ def aws_client(service: str, aws_conn_id: str | None, config: Config | None = No
 @cache  # a client takes up to a fifth of a second to make, and a task asks for the same ones again and again
 def _standard_client(service: str, aws_conn_id: str | None, connections: int) -> Any:
     return AwsGenericHook(aws_conn_id=aws_conn_id, client_type=service, config=_config(_MAX_ATTEMPTS, connections)).conn
+
+
+def model_client(aws_conn_id: str | None, region: str | None, role_arn: str | None, config: Config) -> Any:
+    """Return the client of one route to the model: of the connection's Region and role, unless others are named."""
+    quiet_carriers()
+    hook: Any = AwsGenericHook(
+        aws_conn_id=aws_conn_id, client_type="bedrock-runtime", region_name=region, config=config
+    )
+    if role_arn is None:
+        return hook.conn
+    endpoint_url = hook.conn_config.get_service_endpoint_url("bedrock-runtime")
+    session = assumed(hook.get_session(), role_arn)
+    return session.client("bedrock-runtime", config=config, endpoint_url=endpoint_url, verify=hook.verify)
 
 
 def run_ledger(

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 
-from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config
+from chatcensus.aws.batch_files import batch_replies
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
-from chatcensus.aws.deadline import set_deadline
+from chatcensus.aws.judges import judges
 from chatcensus.aws.progress import SegmentProgress
 from chatcensus.census import Census
 from chatcensus.include import read_yaml
@@ -18,13 +19,16 @@ from chatcensus.interval import Window
 from chatcensus.job import Job
 from chatcensus.mapping import TableMapping
 from chatcensus.model_catalog import ModelCatalog
-from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client, run_ledger
+from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client, model_client, run_ledger
 from chatcensus.operators.secret import read_secret
 from chatcensus.pacing import Quota
 from chatcensus.partition import Segment
 from chatcensus.pricing import micro_usd
 from chatcensus.reevaluation import Where
 from chatcensus.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from chatcensus.batch import BatchReplies
 
 
 class ClassifySegmentOperator(BaseOperator):
@@ -42,7 +46,8 @@ class ClassifySegmentOperator(BaseOperator):
     :param max_usd: the budget of the whole run; at it, the rest stays pending (templated)
     :param max_conversations: how many conversations the whole run may ask about; 0 for all (templated)
     :param in_flight: how many calls this task keeps under way at most (templated)
-    :param quota: requests and tokens a minute that all tasks together may use of the model (templated)
+    :param quota: requests and tokens a minute that all tasks together may use of the model (templated); those of
+        include/routes.yaml come in its place
     :param reevaluate: condition on what is judged again; empty for what is pending (templated)
     :param is_dry_run: true only counts what is due: no call, no write (templated)
     :param pseudonym_variable: Airflow Variable with the secret of the user pseudonyms
@@ -94,6 +99,7 @@ class ClassifySegmentOperator(BaseOperator):
         self.in_flight, self.quota, self.reevaluate, self.is_dry_run = in_flight, quota, reevaluate, is_dry_run
         self.pseudonym_variable, self.aws_conn_id = pseudonym_variable, aws_conn_id
         self._census: Census | None = None
+        self._batch: BatchReplies | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the tally of the segment, as plain counts."""
@@ -102,7 +108,10 @@ class ClassifySegmentOperator(BaseOperator):
             claim.take(time.sleep)
             try:
                 self._census = self._build(context, claim)
-                return self._census.run().as_dict()
+                tally = self._census.run().as_dict()
+                if self._batch:
+                    self.log.info("%s", self._batch.told)
+                return tally
             finally:
                 claim.release()
 
@@ -148,14 +157,16 @@ class ClassifySegmentOperator(BaseOperator):
         )
         limits = micro_usd(self.max_usd), int(self.max_conversations)
         ledger = run_ledger(context, self.control_table, self.aws_conn_id, *limits)
-        bedrock = aws_client("bedrock-runtime", self.aws_conn_id, client_config(in_flight))
-        set_deadline(bedrock, "Converse", CALL_DEADLINE_S)
+        client = partial(model_client, self.aws_conn_id)
         s3 = aws_client("s3", self.aws_conn_id) if mapping.body else None
+        if not job.is_dry_run:
+            self._batch = batch_replies(ledger, self.table, segment, job, partial(aws_client, "s3", self.aws_conn_id))
         return Census(
             job,
             store=ConversationStore(dynamodb, self.table, mapping, segment.read, judged, s3),
-            judge=BedrockJudge(bedrock, self.model, model, taxonomy),
+            judge=judges(self.models, self.model, taxonomy, job.quota, in_flight, client),
             ledger=ledger,
             claim=claim,
             tell=None if job.is_dry_run else SegmentProgress(ledger, context["ti"].map_index or 0, segment).tell,
+            batch=self._batch,
         )
