@@ -50,6 +50,8 @@ _BEDROCK = (
     ("GET", re.compile(r"/foundation-model-availability/(.+)"), "GetFoundationModelAvailability"),
     ("GET", re.compile(r"/logging/modelinvocations"), "GetModelInvocationLoggingConfiguration"),
     ("POST", re.compile(r"/model-invocation-job"), "CreateModelInvocationJob"),
+    ("GET", re.compile(r"/model-invocation-job/(.+)"), "GetModelInvocationJob"),
+    ("POST", re.compile(r"/model-invocation-job/(.+)/stop"), "StopModelInvocationJob"),
 )
 
 
@@ -100,6 +102,7 @@ def _named(service: str, operation: str, body: dict[str, Any]) -> list[str]:
             return [str(arn)]
         index = f"/index/{body['IndexName']}" if "IndexName" in body else ""
         tables = [body["TableName"]] if "TableName" in body else list(body.get("RequestItems", {}))
+        tables += [write["TableName"] for each in body.get("TransactItems", ()) for write in each.values()]
         return [f"table/{table}{index}" for table in tables] or [""]
     if service == "glue" and "DatabaseName" in body:
         table = body.get("TableName") or body.get("TableInput", {}).get("Name") or body.get("Name")
@@ -133,6 +136,8 @@ def _of_bedrock(request: Request, region: str) -> tuple[str, str]:
         if method == request.method and (match := path.fullmatch(request.path))
     ]
     operation, model = found[0] if found else (f"{request.method} {request.path}", "")
+    if model.startswith("arn:"):
+        return f"bedrock:{operation}", model
     if operation == "GetInferenceProfile" or re.match(r"(global|us|eu|jp|au|apac)\.", model):
         return f"bedrock:{operation}", _arn("bedrock", region, f"inference-profile/{model}")
     return f"bedrock:{operation}", f"arn:aws:bedrock:{region}::foundation-model/{model}" if model else ""

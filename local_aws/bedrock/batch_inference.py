@@ -29,6 +29,7 @@ from local_aws.ids import new_id
 log = logging.getLogger(__name__)
 
 LEAST_RECORDS, MOST_RECORDS = 100, 50_000  # of a job; the defaults of Service Quotas, which AWS can change
+MOST_OPEN = 10  # jobs of one model that have not ended; likewise
 _AT_ONCE = 16
 _MOST_LISTED = 1000
 _OPEN = {"Submitted", "Validating", "Scheduled", "InProgress", "Stopping"}
@@ -71,9 +72,10 @@ class BatchJobs:
         *,
         step_s: float = 0.3,
         least_records: int = LEAST_RECORDS,
+        most_open: int = MOST_OPEN,
     ) -> None:
         self._models, self._client, self._answer = models, client, answer
-        self._step_s, self._least = step_s, least_records
+        self._step_s, self._least, self._most_open = step_s, least_records, most_open
         self._jobs: dict[str, _Job] = {}
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -93,6 +95,14 @@ class BatchJobs:
                     return {"jobArn": job.description["jobArn"]}
                 if job.description["jobName"] == body["jobName"]:
                     raise AwsError("ConflictException", f"There is a job named {body['jobName']!r} already.", 400)
+            of_model = [job.description for job in self._jobs.values() if job.region == region]
+            of_model = [each for each in of_model if each["modelId"] == body["modelId"] and each["status"] in _OPEN]
+            if len(of_model) >= self._most_open:
+                raise AwsError(
+                    "ServiceQuotaExceededException",
+                    f"The sum of in-progress and submitted jobs of this model is at its quota of {self._most_open}.",
+                    400,
+                )
             job = self._job(body, region)
             self._jobs[job.description["jobArn"]] = job
         thread = threading.Thread(target=self._run, args=(job,), name="batch-inference", daemon=True)

@@ -239,6 +239,19 @@ def test_a_repeated_request_is_the_same_job_and_a_repeated_name_a_conflict(batch
     assert refusal(batch.client.create_model_invocation_job, **job_request())[0] == "ConflictException"
 
 
+def test_an_account_has_no_room_for_more_open_jobs_of_a_model_than_its_quota(batch):
+    jobs = batch.local_aws._aws._services.jobs
+    jobs._step_s, jobs._most_open = 30, 2
+    create = batch.client.create_model_invocation_job
+    for number in range(2):
+        create(**job_request(jobName=f"census-{number}"))
+
+    code, message = refusal(create, **job_request(jobName="census-2"))
+
+    assert (code, "quota of 2" in message) == ("ServiceQuotaExceededException", True)
+    assert create(**job_request(jobName="census-2", modelId=MODEL.replace("jp.", "us.")))["jobArn"]
+
+
 def test_jobs_are_listed_the_latest_first_by_state_and_name_in_pages(batch):
     for name in ("census-a", "census-b", "other"):
         batch.run(jobName=name)
