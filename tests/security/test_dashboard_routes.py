@@ -12,6 +12,7 @@ import jwt
 import pytest
 
 from chatcensus.aws.ledger import Ledger
+from chatcensus.aws.trials import TrialFiles
 from chatcensus.dashboard.headers import FOR_EVER, HEADERS
 from chatcensus.dashboard.page import static_files
 from demo.airflow_home import VARIABLES
@@ -25,6 +26,7 @@ REPORT = f"{HOME}/report.json"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 DOCUMENTS = ("/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect")
 WATCHED = 64  # runs that the web server keeps at once
+TRIAL = "manual-2026-12-01-0a1b2c3d"
 RUN_ID = "manual__2026-11-30T03:00:00.000001+00:00"
 CONTENT = {"edition": "01-a", "tables": {"category_counts": {"columns": ["category"], "rows": [["<b>"]]}}}
 
@@ -38,6 +40,12 @@ def publish(aws: LocalAwsForTests, edition: str = "01-a", **content: Any) -> byt
     return body
 
 
+def try_models(aws: LocalAwsForTests) -> None:
+    """Publish a trial as `compare` does."""
+    report = {"trial": TRIAL, "made_at": "", "taxonomy_version": "", "conversations": 0, "contenders": []}
+    TrialFiles(aws.client("s3"), RESULT_BUCKET, TRIAL).publish(report, {"trial": TRIAL})
+
+
 def ledger(aws: LocalAwsForTests, run_id: str = RUN_ID, dag_id: str = "chat_census") -> Ledger:
     return Ledger(aws.client("dynamodb"), VARIABLES["chatcensus_control_table"], f"{dag_id}/{run_id}")
 
@@ -49,12 +57,14 @@ def asked(*run_ids: str) -> str:
 def paths(web: Web) -> list[str]:
     """Every route as a path that has something to give to who may have it."""
     filled = [path.replace("{name}", "elements.js") for path in web.routes]
-    return [path + (f"?{asked(RUN_ID)}" if "run" in path else "") for path in filled]
+    asked_for = {"run": f"?{asked(RUN_ID)}", "trial.json": f"?trial={TRIAL}"}
+    return [path + next((query for part, query in asked_for.items() if part in path), "") for path in filled]
 
 
 def published(aws: LocalAwsForTests) -> None:
     publish(aws)
     ledger(aws).record(spent_micro_usd=12)
+    try_models(aws)
 
 
 # Who may read
@@ -62,7 +72,11 @@ def published(aws: LocalAwsForTests) -> None:
 
 def test_there_are_the_routes_that_we_know_and_nothing_is_mounted(web: Web):
     assert sorted(web.routes) == [
-        f"{HOME}{path}" for path in ("/", "/report.json", "/run", "/run.json", "/runs.json", "/static/{name}")
+        f"{HOME}{path}"
+        for path in (
+            *("/", "/report.json", "/run", "/run.json", "/runs.json", "/static/{name}"),
+            *("/trial.json", "/trials", "/trials.json"),
+        )
     ]
 
 

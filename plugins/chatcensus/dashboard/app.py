@@ -22,6 +22,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
+from chatcensus.aws.trials import TRIAL
 from chatcensus.dashboard.fresh import Fresh, TooManyLoads, begin
 from chatcensus.dashboard.headers import FOR_EVER, HEADERS, SecurityHeaders
 from chatcensus.dashboard.language import chosen_language
@@ -29,6 +30,7 @@ from chatcensus.dashboard.page import LANGUAGES, Page, page_html, static_files
 from chatcensus.dashboard.published import PublishedReport, Report
 from chatcensus.dashboard.runs import DAG_ID, MAX_RUNS, Row, read_run, read_runs
 from chatcensus.dashboard.sources import client
+from chatcensus.dashboard.trials import read_trial, read_trials
 from chatcensus.errors import ChatCensusError
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ _ANOTHER_DAG = {
 }
 
 RunId = Annotated[str, Query(min_length=1, max_length=250)]  # as long as Airflow's own column
+Trial = Annotated[str, Query(pattern=TRIAL)]
 RunIds = Annotated[list[RunId], Query(max_length=MAX_RUNS)]
 
 
@@ -67,6 +70,7 @@ def dashboard_app() -> FastAPI:
     _add_pages(app)
     _add_report(app)
     _add_runs(app)
+    _add_trials(app)
     return app
 
 
@@ -87,7 +91,7 @@ def _make_files() -> None:
 
 
 def _add_pages(app: FastAPI) -> None:
-    """Add what holds no data: the two pages and the files they are made of; kept in memory, so no AWS is asked."""
+    """Add what holds no data: the pages and the files they are made of; kept in memory, so no AWS is asked."""
 
     @app.get("/")
     def report_page(request: Request, lang: str = "", dag_id: str = DAG_ID) -> Response:
@@ -96,6 +100,10 @@ def _add_pages(app: FastAPI) -> None:
     @app.get("/run")
     def run_page(request: Request, lang: str = "", dag_id: str = DAG_ID) -> Response:
         return _page(request, "run", lang, dag_id)
+
+    @app.get("/trials")
+    def trials_page(request: Request, lang: str = "", dag_id: str = DAG_ID) -> Response:
+        return _page(request, "trials", lang, dag_id)
 
     @app.get("/static/{name}")
     def static(request: Request, name: str, v: str = "") -> Response:
@@ -138,6 +146,22 @@ def _add_runs(app: FastAPI) -> None:
     @app.get("/runs.json")
     async def runs(run_id: RunIds) -> JSONResponse:
         return JSONResponse(await many.get(tuple(sorted(run_id))))
+
+
+def _add_trials(app: FastAPI) -> None:
+    one: Fresh[str, Row | None] = Fresh(read_trial, FRESH_SECONDS, MAX_WATCHED)
+    all_: Fresh[None, list[Row]] = Fresh(read_trials, FRESH_SECONDS)
+
+    @app.get("/trials.json")
+    async def trials() -> JSONResponse:
+        return JSONResponse(await all_.get(None))
+
+    @app.get("/trial.json")
+    async def trial(trial: Trial) -> JSONResponse:
+        report = await one.get(trial)
+        if report is None:
+            raise HTTPException(404, "There is no such trial of model_trial.")
+        return JSONResponse(report)
 
 
 def _page(request: Request, page: Page, lang: str, dag_id: str) -> Response:

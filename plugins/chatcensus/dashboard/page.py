@@ -1,5 +1,5 @@
 """
-Write the HTML of the dashboard: the page in Airflow, the run page beside it, and the report in one file.
+Write the HTML of the dashboard: the pages in Airflow (report, runs, trials), and the report in one file.
 
 The page is made by scripts of `static/` from the texts and the report, so that Airflow and the file share every line.
 Here is what a page is made of, and no other module knows the names of its files.
@@ -21,10 +21,10 @@ from markupsafe import Markup
 
 from chatcensus.publication import compact_json
 
-Page = Literal["report", "run"]
+Page = Literal["report", "run", "trials"]
 
 LANGUAGES = ("en", "ja")  # a page falls back to the first
-_FRAME = ("elements.js", "words.js", "frame.js")  # what both pages share
+_FRAME = ("elements.js", "words.js", "frame.js")  # what all pages share
 SCRIPTS: Mapping[Page, tuple[str, ...]] = {  # in the order in which they need each other
     "report": (
         "echarts.common.min.js", *_FRAME, "chart_frame.js", "chart_parts.js", "chart_rows.js", "chart_time.js",
@@ -34,8 +34,13 @@ SCRIPTS: Mapping[Page, tuple[str, ...]] = {  # in the order in which they need e
         "filter_bar.js", "page.js",
     ),
     "run": (*_FRAME, "renew.js", "run_pace.js", "run_news.js", "run_live.js", "run_history.js", "run.js"),
+    "trials": (*_FRAME, "trial.js", "trials.js"),
 }  # fmt: skip
-STYLES: Mapping[Page, tuple[str, ...]] = {"report": ("page.css",), "run": ("page.css", "run.css")}
+STYLES: Mapping[Page, tuple[str, ...]] = {
+    "report": ("page.css",),
+    "run": ("page.css", "run.css"),
+    "trials": ("page.css",),
+}
 
 _FOLDER = Path(__file__).parent
 _CONTENT_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}

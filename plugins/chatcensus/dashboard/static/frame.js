@@ -1,6 +1,6 @@
 "use strict";
 
-/** What both pages share: the header, the theme, the language, and the settings that live in the fragment of the URL. */
+/** What all pages share: the header, the theme, the language, and the settings that live in the fragment of the URL. */
 const frame = (() => {
   const { h } = elements;
   const THEMES = ["auto", "light", "dark"];
@@ -31,7 +31,7 @@ const frame = (() => {
 
   /**
    * Draw the page now, and again whenever the fragment changes.
-   * @param {{title: string, page: "report"|"run", draw: (main: HTMLElement) => void}} spec *title* is the key of a text.
+   * @param {{title: string, page: "report"|"run"|"trials", draw: (main: HTMLElement) => void}} spec *title* is the key of a text.
    */
   function start({ title, page, draw }) {
     root.dataset.theme = theme();
@@ -75,7 +75,7 @@ const frame = (() => {
   function headed(page) {
     const name = h("p", { class: "name" }, "Chat Census");
     const other = (each, href) => h("a", { href, "aria-current": each === page ? "page" : null }, words.text(`page_${each}`));
-    const links = [other("report", "./"), other("run", "run")];
+    const links = [other("report", "./"), other("run", "run"), other("trials", "trials")];
     const pages = isFile() ? null : h("nav", { class: "pages", "aria-label": words.text("pages") }, links);
     return [name, pages, h("div", { class: "switches" }, themeSwitch(), languageSwitch())].filter(Boolean);
   }
