@@ -11,7 +11,7 @@ import sys
 from pathlib import Path, PurePosixPath
 
 # The kinds of files under plugins/, dags/ and include/; a test compares them with what git tracks. "" is a licence.
-KINDS = {".py", ".sql", ".yaml", ".md", ".js", ".css", ".json", ".jinja", ".toml", ""}
+KINDS = {".py", ".sql", ".yaml", ".md", ".js", ".css", ".json", ".jsonl", ".jinja", ".toml", ""}
 
 
 class SourcesUnclear(RuntimeError):

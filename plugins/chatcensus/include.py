@@ -35,12 +35,18 @@ def read_yaml(path: str | Path, model: type[ModelT]) -> ModelT:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        plain = yaml.load(text, Loader=_LOADER)  # noqa: S506 - it is a safe one
-        return model.model_validate(plain)
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(
             f"{path}: cannot be read ({type(error).__name__}): check that the file was deployed"
         ) from error
+    return parse_yaml(text, model, path)
+
+
+def parse_yaml(text: str, model: type[ModelT], path: str | Path) -> ModelT:
+    """Return the YAML *text* as a *model*; errors name *path*. Errors: those of `read_yaml`."""
+    try:
+        plain = yaml.load(text, Loader=_LOADER)  # noqa: S506 - it is a safe one
+        return model.model_validate(plain)
     except ValidationError as error:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         wrong = "; ".join(
@@ -62,6 +68,12 @@ _REMEDIES = {
     "refused": "",
     "value_error": "",
 }
+
+
+def as_yaml(document: BaseModel) -> str:
+    """Return *document* as the text of a YAML file that `read_yaml` reads; what holds nothing nested is one line."""
+    plain = document.model_dump(mode="json")
+    return yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, default_flow_style=None, width=120)
 
 
 def _line(node: yaml.Node | None, place: Sequence[int | str]) -> int:
