@@ -1,7 +1,7 @@
 """
 Parse the DAG folder in a process of its own, and print as JSON what that took: seconds, errors, network, secrets.
 
-Run by test_chat_census.py with Airflow's settings in the environment and this file as the secrets backend.
+Run by test_every_dag.py with Airflow's settings in the environment and this file as the secrets backend.
 """
 
 import json

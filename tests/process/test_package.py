@@ -271,7 +271,7 @@ def test_what_was_packed_judges_conversations_in_an_airflow_that_has_nothing_els
 
     # This environment knows the repository's own plugins, too: those that were unpacked come first.
     image = {"PYTHONPATH": str(home / "plugins")}
-    steps = list(check_home(Path(sys.executable), home, tmp_path, image, ["chat_census"]))
+    steps = list(check_home(Path(sys.executable), home, tmp_path, image, ["chat_census", "review"]))
 
     assert [step.note for step in steps if not step.is_good] == []
     assert steps[-1].name == "result"
