@@ -22,6 +22,7 @@ from chatcensus.aws.athena import Athena, sql_string
 from chatcensus.aws.exporting import Exporter
 from chatcensus.aws.layers import Layers
 from chatcensus.aws.ledger import Ledger
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.evaluation import conversation_subkey
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import CURATED_COLUMNS, LayerSql
@@ -96,7 +97,7 @@ class Bench:
         ledger = Ledger(self.dynamodb, CONTROL_TABLE, "any")
         glue, s3, subkey = self.aws.client("glue"), self.aws.client("s3"), conversation_subkey("a secret of the bench")
         Layers(glue, s3, athena, ledger, self.mapping, subkey, RESULTS, *selects).register(snapshot)
-        self.query(self.render("views/evaluations.sql", timezone="Asia/Tokyo"))
+        self.query(self.render("views/evaluations.sql", timezone="Asia/Tokyo", crosswalk=Crosswalk()))
 
     def query(self, sql: str) -> list[dict[str, str | None]]:
         """Run a statement."""

@@ -33,6 +33,7 @@ from chatcensus.answer import Judgement
 from chatcensus.aws.athena import sql_string
 from chatcensus.aws.catalog import curated_table, exported_table, upsert_partition, upsert_table
 from chatcensus.aws.id_key import put_key
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.evaluation import Evaluation, conversation_subkey
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import LayerSql
@@ -243,7 +244,7 @@ def export(server: Server) -> tuple[float, str]:
     select = render("layers/layer.sql", layer=layer).replace("?", f"'{export_id}'", 1).replace("?", f"'{key}'", 1)
     query(server, f"unload (\n{select}\n) to '{results}{export_id}/' with (format = 'PARQUET')")
     upsert_partition(glue, DATABASE, curated, (export_id, layer_name(0)), f"{results}{export_id}/")
-    query(server, render("views/evaluations.sql", timezone="Asia/Tokyo"))
+    query(server, render("views/evaluations.sql", timezone="Asia/Tokyo", crosswalk=Crosswalk()))
     return seconds, export_id
 
 

@@ -25,6 +25,7 @@ from jinja2 import Environment, FileSystemLoader
 from chatcensus.aws.athena import Athena, sql_string
 from chatcensus.aws.catalog import curated_table, upsert_partition, upsert_table
 from chatcensus.aws.editions import Editions
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.edition import Edition
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import CURATED_COLUMNS
@@ -109,7 +110,8 @@ class Bench:
             self.s3.put_object(Bucket=RESULTS, Key=f"{prefix}{number}", Body=content)
         values = (SNAPSHOT.export_id, layer_name(0))
         upsert_partition(self.glue, DATABASE, curated, values, f"s3://{RESULTS}/{prefix}")
-        self.athena.rows(self.templates.get_template("views/evaluations.sql").render(timezone="Asia/Tokyo"))
+        view = self.templates.get_template("views/evaluations.sql")
+        self.athena.rows(view.render(timezone="Asia/Tokyo", crosswalk=Crosswalk()))
         self.editions.prepare(self.summaries, self.athena)
 
     def statement(self, folder: str, table: str) -> tuple[float, int]:

@@ -2,7 +2,7 @@
 # Chat census
 Judges every conversation that nobody has judged yet, then refreshes the summary tables and the report.
 
-    plan → classify[segment…] → settle → export → register → summarise[table…] → check[gate…] → publish
+    plan → submit → wait → classify[segment…] → settle → export → register → summarise[table…] → check[gate…] → publish
 
 | | |
 |---|---|
@@ -11,10 +11,11 @@ Judges every conversation that nobody has judged yet, then refreshes the summary
 | **Only look** | `dry_run`: counts what is due and forecasts its cost; no call, no write, no export. |
 | **Safe to rerun** | Yes. Each conversation is paid for once; repeating a finished run: 0 calls, 0 writes, 0 exports. |
 | **What it costs** | `plan` logs about the most it can be. At `max_usd` a run stops cleanly; the rest waits. |
+| **At half the price** | `mode` batch or auto: `submit` sends all at once, `wait` waits up to a day: docs/batch.md. |
 | **What readers see** | All tables of one edition, of complete weeks; no group of fewer than five people. |
 | **When `classify` is red** | Read its last log line, then clear the failed segments only. |
 | **When `settle` is red** | Segments failed, or too many answers were rejected: the message has the numbers. |
-| **When `export` is red** | Clear it: it attaches to the export that it began. |
+| **When `submit`, `wait` or `export` is red** | Clear it: it attaches to the jobs, or the export, that it began. |
 | **When a gate of `check` is red** | The numbers are not to be believed yet; the old ones stay. See its message. |
 | **When `publish` is red** | Counts disagree; the old edition stays. The message names the task to clear. |
 
@@ -28,6 +29,7 @@ from airflow.sdk import CronDataIntervalTimetable, TaskGroup, TriggerRule, dag
 
 from chatcensus import operators
 from chatcensus.aws.athena import sql_string
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.include import include_dir, read_yaml
 from chatcensus.operators import variables as var
 from chatcensus.taxonomy import Taxonomy
@@ -53,7 +55,8 @@ ON_FAILURE = {"retries": 2, "retry_policy": operators.RETRY_POLICY, "on_failure_
     catchup=False,
     max_active_runs=1,
     template_searchpath=[str(INCLUDE)],
-    user_defined_macros={"taxonomy": read_yaml(TAXONOMY, Taxonomy), "timezone": var.TIMEZONE},
+    user_defined_macros={"taxonomy": read_yaml(TAXONOMY, Taxonomy), "timezone": var.TIMEZONE,
+                         "crosswalk": read_yaml(INCLUDE / "prompts/crosswalk.yaml", Crosswalk)},
     user_defined_filters={"sql_string": sql_string},
     default_args={"owner": "chatcensus", **ON_FAILURE},
     params=operators.PARAMS,
@@ -62,10 +65,14 @@ ON_FAILURE = {"retries": 2, "retry_policy": operators.RETRY_POLICY, "on_failure_
 )
 def chat_census():
     plan = operators.PlanSegmentsOperator(
-        task_id="plan", prices=INCLUDE / "prices.yaml", timezone=var.TIMEZONE, created_from=var.param("created_from"),
-        created_before=var.param("created_before"),
-        conversations_per_segment=var.param("conversations_per_segment"), **JUDGING,
+        task_id="plan", prices=INCLUDE / "prices.yaml", timezone=var.TIMEZONE, **JUDGING,
+        **{name: var.param(name) for name in ("created_from", "created_before", "conversations_per_segment")},
     )
+    submit = operators.SubmitBatchOperator(
+        task_id="submit", segments=plan.output, bucket=var.SNAPSHOT_BUCKET, role=var.BATCH_ROLE, taxonomy=TAXONOMY,
+        mode=var.param("mode"), deadline_hours=var.param("deadline_hours"), **JUDGING,
+    )
+    wait = operators.AwaitBatchOperator(task_id="wait", control_table=var.CONTROL_TABLE, model=var.MODEL, models=MODELS)
     classify = operators.ClassifySegmentOperator.partial(
         task_id="classify", taxonomy=TAXONOMY, in_flight=var.param("in_flight"), execution_timeout=timedelta(hours=6),
         max_active_tis_per_dagrun=4, map_index_template="{{ task.segment['name'] }}", **JUDGING,
@@ -106,7 +113,7 @@ def chat_census():
         outlets=[operators.PUBLISHES], on_success_callback=operators.alert_of_edition, **files,
     )
 
-    plan >> classify >> settle >> export >> register >> summarise >> check >> publish
+    plan >> submit >> wait >> classify >> settle >> export >> register >> summarise >> check >> publish
 
 
 chat_census()

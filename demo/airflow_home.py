@@ -30,6 +30,8 @@ VARIABLES = {
     "chatcensus_workgroup": "chatcensus",
     "chatcensus_model": "stand-in",
 }
+# A Variable that a deployment may do without; the local Bedrock takes any role of its account.
+BATCH_ROLE = f"arn:aws:iam::{ACCOUNT}:role/chatcensus-batch"
 
 SECRETS = ("fernet_key", "jwt_secret", "secret_key", "pseudonym_secret")
 
@@ -95,7 +97,11 @@ def airflow_environment(
         "no_proxy": "127.0.0.1,localhost",
         **{
             f"AIRFLOW_VAR_{name.upper()}": value
-            for name, value in {"chatcensus_pseudonym_secret": secret["pseudonym_secret"], **names}.items()
+            for name, value in {
+                "chatcensus_pseudonym_secret": secret["pseudonym_secret"],
+                "chatcensus_batch_role": BATCH_ROLE,
+                **names,
+            }.items()
         },
     }
 

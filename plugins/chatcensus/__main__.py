@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from chatcensus.commands import demo, doctor, estimate, quarantine, reevaluate, report, table
+from chatcensus.commands import (
+    demo,
+    doctor,
+    estimate,
+    gold,
+    models,
+    quarantine,
+    reevaluate,
+    report,
+    review,
+    table,
+    taxonomy,
+)
 from chatcensus.commands.terminal import OneLine
 from chatcensus.errors import ChatCensusError
 from chatcensus.terminal_text import printable
@@ -27,8 +39,12 @@ app = typer.Typer(
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(epilog=estimate.EXAMPLES)(estimate.estimate)
 app.add_typer(table.app, name="table")
+app.add_typer(models.app, name="models")
 app.command(epilog=reevaluate.EXAMPLES)(reevaluate.reevaluate)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(review.app, name="review")
+app.add_typer(gold.app, name="gold")
+app.add_typer(taxonomy.app, name="taxonomy")
 app.command(epilog=report.EXAMPLES)(report.report)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 

@@ -81,6 +81,16 @@ def read_answer(answer: object, stop_reason: str | None, taxonomy: Taxonomy) -> 
     holds neither. *stop_reason* is the reply's.
     Errors: none, for any input.
     """
+    plain = read_object(answer, stop_reason)
+    return plain if isinstance(plain, Reason) else _read_judgement(plain, taxonomy)
+
+
+def read_object(answer: object, stop_reason: str | None) -> dict[str, object] | Reason:
+    """
+    Return the one JSON object that *answer* is, or the reason why it is none.
+
+    Shape: as for `read_answer`. Errors: none, for any input.
+    """
     if stop_reason in _DECIDING_STOPS:
         return _DECIDING_STOPS[stop_reason]
     if isinstance(answer, str):
@@ -89,7 +99,7 @@ def read_answer(answer: object, stop_reason: str | None, taxonomy: Taxonomy) -> 
         return Reason.EMPTY
     if isinstance(answer, Reason):
         return answer
-    return _read_object(answer, taxonomy)
+    return answer if isinstance(answer, dict) else Reason.WRONG_TYPE
 
 
 def _read_text(text: str) -> object:
@@ -106,9 +116,7 @@ def _read_text(text: str) -> object:
     return value if isinstance(value, dict) else Reason.WRONG_TYPE
 
 
-def _read_object(answer: object, taxonomy: Taxonomy) -> Judgement | Reason:
-    if not isinstance(answer, dict):
-        return Reason.WRONG_TYPE
+def _read_judgement(answer: dict[str, object], taxonomy: Taxonomy) -> Judgement | Reason:
     if _FIELDS - answer.keys():
         return Reason.MISSING_FIELD
     if answer.keys() - _FIELDS:

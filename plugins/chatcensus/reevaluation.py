@@ -10,7 +10,7 @@ from chatcensus.conversation import Conversation
 from chatcensus.errors import SetupError
 from chatcensus.moment import read_iso
 
-FIELDS = ("category", "reason", "prompt_version", "model")
+FIELDS = ("category", "reason", "prompt_version", "taxonomy_version", "model")
 TIMES = ("created_from", "created_before")
 _MOST_QUOTED = 80  # characters
 EXAMPLE = "category=coding,writing; created_from=2026-10-01"
@@ -84,12 +84,14 @@ def _values(part: str, name: str, text: str) -> tuple[str, ...]:
     return values
 
 
+def _is_version(value: str) -> bool:
+    return len(value) == 12 and set(value) <= set("0123456789abcdef")
+
+
 _CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
     "reason": (lambda value: value in set(Reason), f"a reason is one of {', '.join(Reason)}"),
-    "prompt_version": (
-        lambda value: len(value) == 12 and set(value) <= set("0123456789abcdef"),
-        "a prompt version is 12 hex digits, as in the summary evaluation_quality",
-    ),
+    "prompt_version": (_is_version, "a prompt version is 12 hex digits, as in the summary evaluation_quality"),
+    "taxonomy_version": (_is_version, "a taxonomy version is 12 hex digits, as `chatcensus taxonomy show` prints it"),
 }
 
 

@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+KEY = r"^[a-z][a-z0-9_]{0,39}$"
+MOST_CATEGORIES = 20  # with more, models and people agree less on which one it is
 
 
 class Text(BaseModel):
@@ -21,22 +25,18 @@ class Category(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    key: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    key: str = Field(pattern=KEY)
     label: Text
     definition: Text
     examples: tuple[str, ...] = ()
 
 
 class Taxonomy(BaseModel):
-    """
-    The categories in the order in which the model reads them, at least two and at most twenty.
-
-    With more, models and people agree less on which one it is.
-    """
+    """The categories in the order in which the model reads them, at least two and at most MOST_CATEGORIES."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    categories: tuple[Category, ...] = Field(min_length=2, max_length=20)
+    categories: tuple[Category, ...] = Field(min_length=2, max_length=MOST_CATEGORIES)
 
     @field_validator("categories")
     @classmethod
@@ -51,6 +51,12 @@ class Taxonomy(BaseModel):
     def keys(self) -> frozenset[str]:
         """The category keys."""
         return frozenset(category.key for category in self.categories)
+
+    def with_new(self, categories: Iterable[Category], before: str) -> "Taxonomy":
+        """Return the taxonomy with *categories* in front of the category *before*. Errors: that of a bad taxonomy."""
+        keys = [category.key for category in self.categories]
+        at = keys.index(before)
+        return Taxonomy(categories=(*self.categories[:at], *categories, *self.categories[at:]))
 
     @cached_property
     def version(self) -> str:

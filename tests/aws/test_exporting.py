@@ -18,6 +18,7 @@ from chatcensus.aws.export import read_recovery
 from chatcensus.aws.exporting import Exporter
 from chatcensus.aws.layers import Layers
 from chatcensus.aws.ledger import Ledger
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.errors import SnapshotIncomplete
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import LayerSql, read_attributes
@@ -98,7 +99,7 @@ class World:
         glue = self.aws.client("glue")
         s3, ledger = self.aws.client("s3"), self.ledger("any")
         Layers(glue, s3, athena, ledger, self.mapping, SUBKEY, RESULT_BUCKET, *texts).register(snapshot)
-        athena.rows(render("views/evaluations.sql", timezone="Asia/Tokyo"))
+        athena.rows(render("views/evaluations.sql", timezone="Asia/Tokyo", crosswalk=Crosswalk()))
         found = athena.rows(f"select * from evaluations where export_id = '{snapshot.export_id}'")
         return sorted(sorted((k, v or "") for k, v in row.items() if k != "export_id") for row in found)
 

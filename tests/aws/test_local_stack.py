@@ -64,10 +64,10 @@ def test_buckets_are_private_and_encrypted(local_aws, bucket):
 def test_whole_conversations_are_deleted_after_the_days_asked_for(local_aws):
     local_aws.create_stack(SnapshotRetentionDays="9")
 
-    (rule,) = local_aws.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKETS[1])["Rules"]
-    assert rule["Status"] == "Enabled"
-    assert rule["Expiration"] == {"Days": 9}
-    assert rule["Filter"] == {"Prefix": ""}
+    rules = local_aws.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKETS[1])["Rules"]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    days = {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule}
+    assert days == {"exports/": 9, "key/": 9, "batch/": 7, "reviews/": 30}
 
 
 def test_the_workgroup_enforces_its_output_place_encryption_and_scan_limit(local_aws):
@@ -166,7 +166,7 @@ def test_an_update_adds_what_is_asked_for_and_keeps_what_is_there(local_aws):
     assert roles == {"chatcensus-pipeline", "chatcensus-dashboard"}
     assert after["PipelineRoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/chatcensus-pipeline"
     assert before.items() <= after.items()
-    [rule] = local_aws.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKETS[1])["Rules"]
+    rule = local_aws.client("s3").get_bucket_lifecycle_configuration(Bucket=BUCKETS[1])["Rules"][0]
     assert rule["Expiration"] == {"Days": 9}
     assert local_aws.client("dynamodb").scan(TableName="chatcensus-control")["Count"] == 1
 

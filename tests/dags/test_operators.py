@@ -266,13 +266,32 @@ def test_a_weak_secret_is_refused_before_any_call_and_not_shown(local_aws, dynam
 def test_a_model_at_its_end_of_life_fails_the_task_at_once(local_aws, dynamodb, context, tmp_path):
     _put(dynamodb, 20, CANARY)
     gone = "anthropic.claude-3-haiku-20240307-v1:0"
-    (tmp_path / "models.yaml").write_text(MODELS.read_text().replace("amazon.nova-micro-v1:0", gone))
+    models = _models(tmp_path, MODELS.read_text().replace(gone, "renamed").replace("amazon.nova-micro-v1:0", gone))
 
     with pytest.raises(AirflowFailException, match="reached its end of life") as caught:
-        _classify(model=gone, models=tmp_path / "models.yaml").execute(context)
+        _classify(model=gone, models=models).execute(context)
 
     assert CANARY not in _shown(caught.value)
     assert local_aws.stats()["converse_calls"] <= 2 * 4  # those in flight, and not the other conversations
+
+
+def test_no_variable_gets_a_text_out_of_its_residency(local_aws, dynamodb, context, tmp_path):
+    _put(dynamodb, 3, CANARY)
+    models = _models(tmp_path, MODELS.read_text(), "residency: jp\nroutes: []\n")
+
+    with pytest.raises(AirflowFailException, match=r"may answer in 'global'.*nothing was sent"):
+        _classify(model="global.anthropic.claude-haiku-5-5", models=models).execute(context)
+    assert local_aws.stats()["converse_calls"] == 0
+
+    assert _classify(models=models).execute(context)["outcomes"] == {"evaluated": 3}
+
+
+def _models(tmp_path, catalog, routes="residency: null\nroutes: []\n"):
+    """The catalog's file of an include folder of a test's own."""
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "routes.yaml").write_text(routes)
+    (tmp_path / "prompts/models.yaml").write_text(catalog)
+    return tmp_path / "prompts/models.yaml"
 
 
 def test_a_task_that_is_killed_before_it_began_ends_quietly():

@@ -234,3 +234,36 @@ def test_the_log_says_that_a_scan_reads_the_whole_table_and_at_what_price(dynamo
     planned({"strategy": "scan"})
 
     assert "scan: the whole table is read once, about 1 read units, 0.0000 USD; 2 segments" in capsys.readouterr().out
+
+
+# Routes
+
+
+def _include(tmp_path, routes):
+    """The catalog's file in a folder with other routes."""
+    (tmp_path / "prompts").symlink_to(INCLUDE / "prompts")
+    (tmp_path / "routes.yaml").write_text(yaml.safe_dump(routes))
+    return tmp_path / "prompts/models.yaml"
+
+
+def test_what_leaves_the_residency_ends_with_the_plan(local_aws, dynamodb, planned, tmp_path):
+    create(dynamodb)
+    models = _include(tmp_path, {"residency": "jp", "routes": []})
+
+    with pytest.raises(AirflowFailException, match=r"may answer in 'global'.*nothing was sent"):
+        planned({"strategy": "scan"}, model="global.anthropic.claude-haiku-5-5", models=models)
+
+    assert planned({"strategy": "scan"}, models=models)
+    assert local_aws.stats()["converse_calls"] == 0
+
+
+def test_the_minutes_are_those_at_the_quota_of_all_routes_together(dynamodb, planned, tmp_path, capsys):
+    create(dynamodb)
+    put_day(dynamodb, "2026-11-01", 30)
+    route = {"model_id": "stand-in", "requests_per_minute": 1, "tokens_per_minute": 1e9}
+    regions = ("ap-northeast-1", "ap-northeast-3")
+    named = [{"name": region, "region": region, **route} for region in regions]
+
+    planned({"strategy": "scan"}, models=_include(tmp_path, {"residency": "jp", "routes": named}))
+
+    assert "15 minutes at the quota" in capsys.readouterr().out

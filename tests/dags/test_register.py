@@ -15,6 +15,7 @@ from chatcensus.aws.custody import count_live
 from chatcensus.aws.editions import Editions
 from chatcensus.aws.exporting import Exporter
 from chatcensus.aws.ledger import Ledger
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.edition import Edition
 from chatcensus.errors import SnapshotIncomplete
 from chatcensus.include import read_yaml
@@ -104,7 +105,7 @@ def _register(context, snapshot):
     )  # fmt: skip
     environment = Environment(loader=FileSystemLoader(INCLUDE), undefined=StrictUndefined, autoescape=False)  # noqa: S701
     environment.filters["sql_string"] = sql_string
-    operator.render_template_fields({**context, "timezone": "Asia/Tokyo"}, environment)
+    operator.render_template_fields({**context, "timezone": "Asia/Tokyo", "crosswalk": Crosswalk()}, environment)
     return operator.execute(context)
 
 

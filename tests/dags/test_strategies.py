@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
+from demo.__main__ import NO_QUOTA
 from demo.airflow_home import REPOSITORY, process_environment
 from demo.progress import LocalAirflow
-from tests.conftest import REGION, LocalAwsForTests
+from tests.conftest import REGION, SNAPSHOT_BUCKET, LocalAwsForTests
 from tests.dags.running import BODIES, INDEX, STACK, TABLE, Census, deploy
+from tests.fakes import TAXONOMY
 from tests.security.drift import Recorded, beside, missing, policies_of_roles, unused
 from tests.security.policies import Allowed
 from tests.unit.test_presets import BEDROCK_CHAT, LARGE, MESSAGES, chat_item
@@ -95,8 +97,10 @@ def _reads(aws: LocalAwsForTests, place: str = TABLE) -> int:
 _DASHBOARD = """
 from chatcensus.dashboard.published import PublishedReport
 from chatcensus.dashboard.runs import read_run, read_runs
+from chatcensus.dashboard.trials import read_trial, read_trials
 assert PublishedReport().read() is not None
 assert read_runs(["monday"]) and read_run("monday")
+assert read_trial(read_trials()[0]["trial"])
 """
 
 
@@ -124,10 +128,22 @@ def incremental(over: Over, airflow_settings: dict[str, str]) -> SimpleNamespace
         outcome, items, calls = census.outcome("tuesday"), census.items(), census.cost()[0] - calls
 
         _succeeds(census, "again", reevaluate="category=coding", publish=False)
+        _try_models(census)
         _run_python(["-c", _DASHBOARD], airflow_settings)
         # Whatever it finds: here the question is what it looks at.
         _run_python(["-m", "chatcensus", "doctor"], airflow_settings | {"AWS_ACCESS_KEY_ID": "doctor"}, codes={0, 1})
     return SimpleNamespace(changed=changed, deleted=deleted, outcome=outcome, items=items, calls=calls)
+
+
+def _try_models(census: Census) -> None:
+    """Make a trial, with a gold row of a review."""
+    row = {"id": "none", "language": "en", "content_hash": "0" * 32, "category": "coding", "labelled_by": "ann"}
+    row |= {"labelled_on": "2026-11-01", "taxonomy_version": TAXONOMY.version}
+    key = f"gold/{TAXONOMY.version}/random-review.jsonl"
+    census.aws.client("s3").put_object(Bucket=SNAPSHOT_BUCKET, Key=key, Body=json.dumps(row).encode())
+    conf = NO_QUOTA | {"contenders": ["stand-in", "stand-in@prompt"]}
+    state = census.airflow.run_dag("model_trial", conf, "trial", lambda _: None)
+    assert state == "success", census.airflow.log_file.read_text()[-4000:]
 
 
 def _run_python(arguments: list[str], environment: dict[str, str], codes: Collection[int] = (0,)) -> None:

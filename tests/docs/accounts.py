@@ -24,6 +24,9 @@ _BACKFILL_CREATE = (
     "airflow backfill create --dag-id chat_census --from-date 2026-09-01 --to-date 2026-09-30 --max-active-runs 2 "
     """--dag-run-conf '{"publish": false}'"""
 )
+_REVIEW = "tests/dags/test_review.py::test_the_sheet_has_what_was_asked_for_and_nothing_of_the_judge"
+_TAXONOMY = "tests/dags/test_taxonomy_review.py::test_what_is_adopted_and_nothing_else_is_judged_again"
+_GOLD = "tests/aws/test_gold_command.py::"
 _WEB = "tests/security/test_dashboard_routes.py::test_without_a_login_no_route_answers"
 _INTO_FAB = ".venv/bin/uv pip install --python .local/fab/bin/python"
 _FAB = f"{_INTO_FAB} -r requirements-dev.lock apache-airflow-providers-fab==3.8.0"
@@ -55,6 +58,26 @@ ELSEWHERE: dict[str, Elsewhere] = {
     _FAB: Elsewhere(_WEB, _FAB),
     ".local/fab/bin/python -m pytest tests/security": Elsewhere(
         _WEB, f"CHATCENSUS_AUTH_MANAGER={_FAB_MANAGER} .local/fab/bin/python -m pytest -q tests/security"
+    ),
+    "chatcensus review fetch 3fa9c1d27b04 --to sheet.csv": Elsewhere(
+        _REVIEW, why_not="it needs a review that waits for its person, as in that test"
+    ),
+    "chatcensus review return 3fa9c1d27b04 sheet.csv": Elsewhere(
+        _REVIEW, why_not="it needs a review that waits for its person, as in that test"
+    ),
+    "chatcensus taxonomy adopt 3f9a0c11d2e4": Elsewhere(
+        _TAXONOMY, why_not="it needs a review of which something was approved, as in that test"
+    ),
+    "chatcensus taxonomy adopt 3f9a0c11d2e4 --category travel --category health": Elsewhere(
+        _TAXONOMY, why_not="it needs a review that proposed just these"
+    ),
+    "chatcensus gold check": Elsewhere(
+        f"{_GOLD}test_the_gate_lets_the_same_pass_and_a_worse_model_not_and_a_later_measurement_does_not_lower_it",
+        "chatcensus gold measure && chatcensus gold check",
+    ),
+    "chatcensus gold counts > include/gold.yaml": Elsewhere(
+        f"{_GOLD}test_reviews_of_random_conversations_become_the_gold_set_of_the_shares",
+        why_not="it needs a review that people have answered, as in that test",
     ),
     "make mwaa-check": Elsewhere(
         "tests/process/test_package.py::test_what_was_packed_judges_conversations_in_an_airflow_that_has_nothing_else",

@@ -20,6 +20,9 @@ EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/mwaa-execution"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d"
 PROFILE = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:inference-profile/global.anthropic.claude-haiku-5-5"
+OTHER_PROFILE = PROFILE.replace(REGION, "us-west-2")
+OTHER_MODEL = PROFILE.replace("global.", "jp.")
+OTHER_ROLE = "arn:aws:iam::210987654321:role/chat-census-route"
 EVERYTHING = {
     "ExecutionRoleArn": EXECUTION_ROLE,
     "PermissionsBoundaryArn": BOUNDARY,
@@ -29,6 +32,9 @@ EVERYTHING = {
     "ConversationAttributes": "conversation_id,turns,evaluation",
     "CreateBatchRole": "true",
     "CreateKey": "true",
+    "ExtraRouteProfileArns": OTHER_PROFILE,
+    "ExtraRouteRoleArns": OTHER_ROLE,
+    "TrialModelArns": OTHER_MODEL,
 }
 OPTIONS = {
     "everything": EVERYTHING,
@@ -139,7 +145,17 @@ def test_a_model_behind_a_profile_can_be_called_through_that_profile_alone(full:
     models = [each for each in calls if "foundation-model" in str(each["Resource"])]
 
     assert any(PROFILE in each["Resource"] for each in calls)
-    assert [PROFILE in each["Condition"]["StringEquals"]["bedrock:InferenceProfileArn"] for each in models] == [True]
+    through = [each["Condition"]["StringEquals"]["bedrock:InferenceProfileArn"] for each in models]
+    assert [PROFILE in profiles for profiles in through] == [True, False]
+    assert through[1] in (OTHER_PROFILE, [OTHER_PROFILE])
+
+
+def test_the_roles_of_routes_are_entered_and_no_other(full: Iam) -> None:
+    entered = [
+        each["Resource"] for each in _statements_of(full, "chatcensus-pipeline") if each["Action"] == "sts:AssumeRole"
+    ]
+
+    assert entered in ([OTHER_ROLE], [[OTHER_ROLE]])
     pairs = list(allowed(full.of_role("chatcensus-pipeline")))
     assert _may(pairs, "bedrock:InvokeModel", "arn:aws:bedrock:eu-west-3::foundation-model/anthropic.claude-haiku-5-5")
     assert not _may(pairs, "bedrock:InvokeModel", f"arn:aws:bedrock:{REGION}::foundation-model/amazon.nova-pro-v1:0")

@@ -580,6 +580,7 @@ def test_the_view_gives_every_conversation_with_ordinary_types(warehouse):
     assert by_id[keyed("c1")] == {
         **{name: value for name, value in evaluation.items() if name != "previous"},
         "conversation_id": keyed("c1"),
+        "category_before": evaluation["category"],
         "export_id": GIVEN,
         **dict.fromkeys(("language", "department", "user_group", "app_model", "app_tokens", "reason")),
         **{f"previous_{name}": evaluation["previous"].get(name) for name in PREVIOUS},

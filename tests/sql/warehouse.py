@@ -26,6 +26,7 @@ from chatcensus.aws.catalog import (
     upsert_table,
 )
 from chatcensus.aws.id_key import put_key
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.evaluation import conversation_subkey
 from chatcensus.include import read_yaml
 from chatcensus.layer_sql import LayerSql
@@ -111,6 +112,7 @@ class Warehouse:
 
     clients: dict[str, Any]
     timezone: str = "Asia/Tokyo"
+    crosswalk: Crosswalk = field(default_factory=Crosswalk)
     mapping: TableMapping = field(default_factory=lambda: read_yaml(SQL.parent / "table.yaml", TableMapping))
     key_types: dict[str, str] = field(default_factory=lambda: {"conversation_id": "S"})
 
@@ -121,7 +123,7 @@ class Warehouse:
         for table in (self.exported, self.changed, self.curated):
             upsert_table(glue, DATABASE, table)
         self.key = put_key(self.clients["s3"], glue, DATABASE, BUCKET, SUBKEY)
-        self.run(render("views/evaluations.sql", timezone=self.timezone))
+        self.run(render("views/evaluations.sql", timezone=self.timezone, crosswalk=self.crosswalk))
         self.workings = {name: _edition_table(name) for name in WORKINGS}
         for table in self.workings.values():
             upsert_table(glue, DATABASE, table)

@@ -12,6 +12,7 @@ from chatcensus.errors import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from chatcensus.job import Job
     from chatcensus.preview import Preview, Sample
@@ -43,7 +44,7 @@ def reevaluate(
     preview = _preview(job, table, sample)
     if not as_json:
         say(preview.lines())
-    judged, paid = _judged(job, preview, int(max_usd * 1_000_000))
+    judged, paid = _judged(job, preview, int(max_usd * 1_000_000), include)
     if as_json:
         say_json({"table": table, "model": model, **_figures(preview, judged, paid, where)})
         return
@@ -68,20 +69,17 @@ def _preview(job: "Job", table: str, size: int) -> "Preview":
     return preview
 
 
-def _judged(job: "Job", preview: "Preview", max_micro_usd: int) -> "tuple[Sample | None, int]":
+def _judged(job: "Job", preview: "Preview", max_micro_usd: int, include: "Path") -> "tuple[Sample | None, int]":
     """Judge the sample; return what has become of it, and what it cost in micro-USD."""
-    from chatcensus.aws.bedrock import CALL_DEADLINE_S, BedrockJudge, client_config
-    from chatcensus.aws.deadline import set_deadline
+    from chatcensus.aws.judges import judges
     from chatcensus.census import Census
     from chatcensus.preview import Sample
 
     if not preview.sample:
         return None, 0
-    bedrock = options.client("bedrock-runtime", config=client_config(IN_FLIGHT))
-    set_deadline(bedrock, "Converse", CALL_DEADLINE_S)
-    judge = BedrockJudge(bedrock, job.model_id, job.model, job.taxonomy)
+    ways = judges(include / "prompts/models.yaml", job.model_id, job.taxonomy, job.quota, IN_FLIGHT)
     sample = Sample(preview.sample, max_micro_usd)
-    return sample, Census(job, store=sample, judge=judge, ledger=sample, claim=sample).run().cost_micro_usd
+    return sample, Census(job, store=sample, judge=ways, ledger=sample, claim=sample).run().cost_micro_usd
 
 
 def _figures(preview: "Preview", judged: "Sample | None", paid: int, where: str) -> "Mapping[str, Any]":

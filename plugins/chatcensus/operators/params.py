@@ -2,6 +2,7 @@
 
 from airflow.sdk import Param
 
+from chatcensus.batch import LEAST_HOURS, MOST_HOURS
 from chatcensus.pacing import REQUESTS_PER_MINUTE, TOKENS_PER_MINUTE
 from chatcensus.reevaluation import EXAMPLE
 
@@ -36,9 +37,30 @@ PARAMS = {
     "tokens_per_minute": Param(
         TOKENS_PER_MINUTE, type="number", exclusiveMinimum=0, description="Tokens a minute, likewise"
     ),
+    "mode": Param(
+        "realtime", type="string", enum=["realtime", "batch", "auto"], description="Calls now, or batch inference"
+    ),
+    "deadline_hours": Param(
+        LEAST_HOURS,
+        type="number",
+        minimum=1,
+        maximum=MOST_HOURS,
+        description="How long the run may wait for batch inference",
+    ),
     "max_rejection_percent": Param(5, type="number", minimum=0, maximum=100, description="Fail at more bad answers"),
     "max_drift_points": Param(
         20, type="number", minimum=0, maximum=100, description="Publish nothing when a share moves further, in points"
     ),
     "accept_drift": Param(False, type="boolean", description="Publish though shares have moved that far"),
+}
+
+REVIEW_PARAMS = {
+    "random": Param(100, type="integer", minimum=0, maximum=1000, description="Draw so many evaluated at random"),
+    "changed": Param(
+        20, type="integer", minimum=0, maximum=1000, description="Draw so many whose category has changed, too"
+    ),
+    "quarantined": Param(20, type="integer", minimum=0, maximum=1000, description="Draw so many quarantined, too"),
+    "disputed": Param(20, type="integer", minimum=0, maximum=1000, description="Draw so many of a trial's disputes"),
+    "trial": Param("", type="string", pattern=r"^[A-Za-z0-9-]{0,120}$", description="The trial; empty: no disputes"),
+    "seed": Param("", type="string", maxLength=100, description="Same seed, same draw; empty: another each run"),
 }

@@ -19,6 +19,7 @@ from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_clie
 from chatcensus.partition import MAX_SEGMENTS, Segment
 from chatcensus.pricing import TablePrices, micro_usd
 from chatcensus.reevaluation import Where
+from chatcensus.routes import read_routes
 
 
 class PlanSegmentsOperator(BaseOperator):
@@ -98,15 +99,17 @@ class PlanSegmentsOperator(BaseOperator):
             is_reevaluation = bool(self.reevaluate.strip())
             if is_reevaluation:
                 Where.parse(self.reevaluate)  # here, and not in each of a thousand segments
-            model = read_yaml(self.models, ModelCatalog).model(self.model)
+            catalog, routes = read_yaml(self.models, ModelCatalog), read_routes(self.models)
+            model = catalog.model(self.model)
             mapping, prices = read_yaml(self.mapping, TableMapping), read_yaml(self.prices, TablePrices)
             today = datetime.now(UTC).date()
             dynamodb = aws_client("dynamodb", self.aws_conn_id)
+            routes.check(catalog, self.model, dynamodb.meta.region_name)
             description = dynamodb.describe_table(TableName=self.table)["Table"]
             backups = dynamodb.describe_continuous_backups(TableName=self.table)["ContinuousBackupsDescription"]
             _check_table(self.table, description, backups, mapping)
             items, table_bytes = description["ItemCount"], description["TableSizeBytes"]
-            quota = {name: float(value) for name, value in self.quota.items()}
+            quota = routes.quota({name: float(value) for name, value in self.quota.items()})
             one = usage_of_one(table_bytes / max(1, items), self.instructions)
             per_segment = min(int(self.conversations_per_segment), most_in_time(one, model, quota))
             judged = _window(context, self.created_from, self.created_before, self.timezone)

@@ -6,6 +6,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from chatcensus.answer import Reason
+from chatcensus.aws.batch_ledger import BatchLedger
 from chatcensus.errors import SetupError
 from chatcensus.operators.aws_client import CONNECTION, airflow_errors, run_ledger
 from chatcensus.selection import MOST_UNREADABLE
@@ -66,6 +67,8 @@ class SettleRunOperator(BaseOperator):
             ended = {"segments_ended": len(tallies), "settled_micro_usd": paid}
             ledger.record(tally=tally.as_dict(), generation=generation, **ended)
             self.log.info("run total: %s", tally.as_dict())
+            if len(tallies) == len(self.segments):
+                BatchLedger(ledger).end_turns()  # whatever batch inference has answered is used
             check_run(tally, len(tallies), len(self.segments), float(self.max_rejection_percent))
             return tally.as_dict()
 

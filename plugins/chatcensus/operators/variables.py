@@ -8,6 +8,7 @@ MODEL = "{{ var.value.chatcensus_model }}"
 SNAPSHOT_BUCKET = "{{ var.value.chatcensus_snapshot_bucket }}"
 RESULT_BUCKET = "{{ var.value.chatcensus_result_bucket }}"
 ATHENA = {"database": "{{ var.value.chatcensus_database }}", "workgroup": "{{ var.value.chatcensus_workgroup }}"}
+BATCH_ROLE = "{{ var.value.get('chatcensus_batch_role', '') }}"
 MIN_USERS = "{{ var.value.get('chatcensus_min_users', '5') }}"
 PER_USER = "{{ var.value.get('chatcensus_per_user_table', 'false') }}"
 
