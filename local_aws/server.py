@@ -16,6 +16,7 @@ from local_aws.bedrock.faults import FaultPlan
 from local_aws.bedrock.openai_model import OpenAiModel
 from local_aws.bedrock.stand_in import Judge
 from local_aws.http_server import HttpServer
+from local_aws.inner_client import answer_within
 from local_aws.journal import Journal, Record
 from local_aws.moto_app import MotoApp
 from local_aws.operations import Operations
@@ -49,6 +50,7 @@ class LocalAws:
         self._now = now
         self._moto = MotoApp(self._store if self._journal else None, now)
         self._clients: dict[tuple[str, str], Any] = {}
+        self._inner_clients: dict[tuple[str, str], Any] = {}
         self._making = threading.RLock()
         self._server = HttpServer(settings.host, settings.port, self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="local-aws", daemon=True)
@@ -62,7 +64,7 @@ class LocalAws:
         self._services = Services(
             self.settings,
             self._moto,
-            self.client,
+            self._inner_client,
             self._store_export,
             judge=self._judge,
             model=self._model,
@@ -99,7 +101,7 @@ class LocalAws:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        for client in self._clients.values():
+        for client in (*self._clients.values(), *self._inner_clients.values()):
             client.close()
         if self._journal:
             with self._moto.lock:
@@ -110,17 +112,28 @@ class LocalAws:
         key = (service, region or self.settings.region)
         with self._making:
             if key not in self._clients:
-                self._clients[key] = boto3.session.Session("local", "local", region_name=key[1]).client(
-                    service,
-                    endpoint_url=self.endpoint_url,
-                    config=Config(
-                        retries={"mode": "standard", "total_max_attempts": 1},
-                        max_pool_connections=20,
-                        proxies={},  # this server is never behind the proxy of the environment
-                        s3={"addressing_style": "path"},
-                    ),
-                )
+                self._clients[key] = self._made(*key)
             return self._clients[key]
+
+    def _inner_client(self, service: str, region: str | None = None) -> Any:
+        """Return a boto3 client for what answers within this server, made once per service and Region."""
+        key = (service, region or self.settings.region)
+        with self._making:
+            if key not in self._inner_clients:
+                self._inner_clients[key] = answer_within(self._made(*key), self.answer)
+            return self._inner_clients[key]
+
+    def _made(self, service: str, region: str) -> Any:
+        return boto3.session.Session("local", "local", region_name=region).client(
+            service,
+            endpoint_url=self.endpoint_url,
+            config=Config(
+                retries={"mode": "standard", "total_max_attempts": 1},
+                max_pool_connections=20,
+                proxies={},  # this server is never behind the proxy of the environment
+                s3={"addressing_style": "path"},
+            ),
+        )
 
     def load_items(self, table: str, items: Iterable[dict[str, Any]]) -> int:
         """

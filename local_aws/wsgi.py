@@ -55,6 +55,11 @@ class Request:
             body = get_input_stream(environ, safe_fallback=True).read()
         except (ClientDisconnected, OSError):
             raise ConnectionDropped from None
+        return cls.of_environ(environ, body)
+
+    @classmethod
+    def of_environ(cls, environ: dict[str, Any], body: bytes) -> "Request":
+        """Keep of the environ what a service needs."""
         kept = {key: value for key, value in environ.items() if _KEPT.fullmatch(key) and key not in _DROPPED}
         return cls(kept, body)
 

@@ -78,6 +78,7 @@ class Engine:
         self, run: Run, tree: IcebergTable | AlterTable | exp.Delete | exp.Update | exp.Merge
     ) -> Outcome:
         is_tree = isinstance(tree, exp.Expression)
+        tree = tree.copy() if is_tree else tree  # parts of it become parts of other trees
         name = run.catalog.name([part.name for part in tree.this.parts] if is_tree else tree.parts)
         glue = run.catalog.find(name)
         if isinstance(tree, IcebergTable):

@@ -1,6 +1,7 @@
 """The chain of custody, counted for real: what of a run is in a snapshot, and what a file that is damaged breaks."""
 
 import logging
+import time
 from datetime import timedelta
 
 import pytest
@@ -40,7 +41,7 @@ def world(one_world):
 
 @pytest.fixture
 def athena(world):
-    return Athena(world.aws.client("athena"), DATABASE, WORKGROUP, sleep=lambda _: None)
+    return Athena(world.aws.client("athena"), DATABASE, WORKGROUP, sleep=lambda _: time.sleep(0.01))
 
 
 def _put(world, number, run_id=None, created_at=DAY, **more):

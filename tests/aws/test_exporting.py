@@ -3,6 +3,7 @@
 import gzip
 import logging
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -95,7 +96,7 @@ class World:
             render("layers/layer.sql", layer=LayerSql(self.mapping, snapshot.key_types, is_increment=increment))
             for increment in (False, True)
         ]
-        athena = Athena(self.aws.client("athena"), DATABASE, WORKGROUP, sleep=lambda _: None)
+        athena = Athena(self.aws.client("athena"), DATABASE, WORKGROUP, sleep=lambda _: time.sleep(0.01))
         glue = self.aws.client("glue")
         s3, ledger = self.aws.client("s3"), self.ledger("any")
         Layers(glue, s3, athena, ledger, self.mapping, SUBKEY, RESULT_BUCKET, *texts).register(snapshot)

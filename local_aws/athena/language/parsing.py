@@ -10,6 +10,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
@@ -67,10 +68,12 @@ class Unload:
     partitioned_by: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=256)  # a statement is parsed when it is submitted and when it runs, a view whenever it is named
 def parse_statement(text: str, *, has_parameters: bool = False) -> exp.Expression | Unload | IcebergTable | AlterTable:
     """
     Return the one statement in *text*; its `?` stay as they are when it *has_parameters*.
 
+    The tree is shared by all who parse the same text: nobody changes it.
     Raises: SyntaxRejection where Athena's grammar says no; Unsupported for statements only this engine lacks;
     StatementError for a `?` without a value.
     """
