@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.custody import OUTCOMES, Counted, Custody
 from chatcensus.edition import Edition
 from chatcensus.errors import SnapshotIncomplete
@@ -134,6 +135,7 @@ def report(
     tables: Tables,
     summaries: Sequence[Summary],
     taxonomy: Taxonomy,
+    crosswalk: Crosswalk,
 ) -> dict[str, Any]:
     """
     Return everything the report shows, as plain values (`report.json`).
@@ -155,6 +157,7 @@ def report(
         "custody": custody.as_dict(),
         "cost_micro_usd": _sum(tables["model_cost"], "cost_micro_usd"),
         "labels": {category.key: category.label.model_dump() for category in taxonomy.categories},
+        "is_split": bool(crosswalk.comparable),
         "tables": {each.table: _columnar(each, tables[each.table]) for each in summaries if each.table in SHOWN},
     }
 

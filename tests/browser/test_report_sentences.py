@@ -112,6 +112,12 @@ def test_where_all_categories_are_of_too_few_people_none_is_named(says):
     assert "Most used" not in said
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_after_a_split_the_page_says_where_new_categories_are_counted_by_week_and_month(says, language):
+    assert TEXTS[language]["split_lead"] in says(small_report(is_split=True), language)
+    assert TEXTS[language]["split_lead"] not in says(REPORT, language)
+
+
 def test_the_page_says_through_which_day_it_tells_and_below_how_many_people_it_does_not(says):
     assert "through Sep 27, 2026. Groups of fewer than 5 people are pooled or left out." in says(REPORT)
     assert "pooled or left out" not in says(small_report(min_users=0))

@@ -47,9 +47,9 @@ def answer(drawn: Drawn, name: str, chance: random.Random) -> Answer:
     is_right, seconds = chance.random() < RIGHT[name], round(chance.uniform(0.3, 2), 3)
     cost = {"attempts": 1, "cost_micro_usd": COST[name], "seconds": seconds}
     if name == ODD and chance.random() < 0.05:
-        return Answer(draw=drawn.draw, reason="not_json", **cost | {"attempts": 3})
+        return Answer(draw=drawn.draw, content_hash="h", reason="not_json", **cost | {"attempts": 3})
     category = "coding" if is_right else chance.choice(["writing", "other"])
-    return Answer(draw=drawn.draw, category=category, inquiry_score=chance.randint(2, 5), **cost)
+    return Answer(draw=drawn.draw, content_hash="h", category=category, inquiry_score=chance.randint(2, 5), **cost)
 
 
 class Published:

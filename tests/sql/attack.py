@@ -45,15 +45,16 @@ class Published:
     def by_id(self) -> dict[str, Row]:
         """Return the conversations that it tells of."""
         zone = ZoneInfo(self.telling.timezone)
-        rows = [{**conversation(item, zone), "id": item["conversation_id"]} for item in self.items]
+        rows = [{**conversation(item, zone, self.telling.before), "id": item["conversation_id"]} for item in self.items]
         return {row["id"]: row for row in told(rows, self.telling)}
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a conversation: is it one of the first edition's evaluated ones?"""
+    """What became of a conversation: is it one of the first edition's evaluated ones, and was it judged again since?"""
 
     is_old: bool
+    is_judged_again: bool = False
 
 
 @dataclass
@@ -85,23 +86,22 @@ class Attack:
             (row, self._fate(conversation_id)) for conversation_id, row in self._told[-1].items()
         ]
         self._evaluated = [(row, fate) for row, fate in self._all if row["outcome"] == "evaluated"]
+        # It is no secret which categories were judged again, by what they were before.
+        self._judged_again = {row["category_before"] for row, fate in self._evaluated if fate.is_judged_again}
 
     def _fate(self, conversation_id: str) -> Fate:
-        before = self._told[0].get(conversation_id)
-        return Fate(before is not None and before["outcome"] == "evaluated")
+        before, now = (told.get(conversation_id) for told in (self._told[0], self._told[-1]))
+        if before is None or before["outcome"] != "evaluated":
+            return Fate(is_old=False)
+        return Fate(is_old=True, is_judged_again=before["evaluated_at"] != now["evaluated_at"])
 
     def report(self, k: int) -> Report:
         """Attack every group of 1 to *k* - 1 people."""
-        report = Report()
-        for knowledge, targets in self._systems():
-            for target in targets:
-                people = users(target.members)
-                if not 0 < people < k or target.is_total:
-                    continue
-                report.attacked += 1
-                if how := knowledge.how(target.cells):
-                    report.found.append(Finding(target.name, len(target.members), people, how))
-        return report
+        return _report(k, self._systems())
+
+    def report_of_categories(self, k: int) -> Report:
+        """Attack categories, days, weeks and months alone."""
+        return _report(k, self._of_categories())
 
     def _systems(self) -> Iterator[tuple[Knowledge, list[Target]]]:
         # Tables of different dimensions have nothing in common but their totals: each dimension is a system of its own.
@@ -111,6 +111,9 @@ class Attack:
                 system = _ByValue(self, dimension, pairs if pairs and any(pairs.told) else None)
                 yield Knowledge(system.equations()), system.targets()
                 yield from pairs.systems() if pairs else ()
+        yield from self._of_categories()
+
+    def _of_categories(self) -> Iterator[tuple[Knowledge, list[Target]]]:
         periods = _ByPeriod(self)
         yield Knowledge(periods.equations()), periods.targets()
 
@@ -122,12 +125,20 @@ class Attack:
         """Return the conversations of the last edition."""
         return self._all
 
-    def fates(self, week: date | None) -> list[Fate]:
-        """Return what may have become of an evaluated conversation of *week*."""
+    def fates(self, week: date | None, category: str | None = None) -> list[Fate]:
+        """Return what may have become of an evaluated conversation of *week*, and of *category* (None: of any)."""
         if len(self.editions) == 1:
             return [Fate(is_old=True)]
-        is_early = week is None or ("week", week) in self.editions[0].told_with
-        return [Fate(is_old=True), Fate(is_old=False)] if is_early else [Fate(is_old=False)]
+        if week is not None and ("week", week) not in self.editions[0].told_with:
+            return [Fate(is_old=False)]
+        if category is not None:
+            return [Fate(is_old=True, is_judged_again=self.before(category) in self._judged_again), Fate(is_old=False)]
+        old = [Fate(is_old=True, is_judged_again=is_again) for is_again in {False, bool(self._judged_again)}]
+        return [*old, Fate(is_old=False)]
+
+    def before(self, category: str) -> str:
+        """Return what a category was before the splits."""
+        return self.editions[-1].telling.before.get(category, category)
 
     def is_counted(self, number: int, fate: Fate) -> bool:
         """Whether the edition of that number counts such a conversation as evaluated."""
@@ -137,10 +148,24 @@ class Attack:
         """Return under which label that edition counts it."""
         edition = self.editions[number]
         until = None if value is None else edition.until.get((dimension, value))
-        is_told = until is not None and (until[0] == edition.telling.counted_until or fate.is_old)
+        is_as_it_was = fate.is_old and not (fate.is_judged_again and number)
+        is_told = until is not None and (until[0] == edition.telling.counted_until or is_as_it_was)
         if dimension in NUMERIC:
             return int(value) if is_told and value is not None else None
         return value if is_told else FEW
+
+
+def _report(k: int, systems: Iterator[tuple[Knowledge, list[Target]]]) -> Report:
+    report = Report()
+    for knowledge, targets in systems:
+        for target in targets:
+            people = users(target.members)
+            if not 0 < people < k or target.is_total:
+                continue
+            report.attacked += 1
+            if how := knowledge.how(target.cells):
+                report.found.append(Finding(target.name, len(target.members), people, how))
+    return report
 
 
 TABLES = {
@@ -202,8 +227,9 @@ class _ByValue:
 
 
 def _value_targets(attack: Attack, dimension: str, cells_of: Callable[[str], list[tuple]]) -> Iterator[Target]:
-    for value in {DIMENSIONS[dimension](row) for row, _ in attack.evaluated()} - {None}:
-        members = [(row, fate) for row, fate in attack.evaluated() if DIMENSIONS[dimension](row) == value]
+    of = (lambda row: row["category"]) if dimension == "part" else DIMENSIONS[dimension]
+    for value in {of(row) for row, _ in attack.evaluated()} - {None}:
+        members = [(row, fate) for row, fate in attack.evaluated() if of(row) == value]
         for number in range(len(attack.editions)):
             cells = [cell for cell in cells_of(value) if attack.is_counted(number, cell[-1])]
             rows = [row for row, fate in members if attack.is_counted(number, fate)]
@@ -231,7 +257,7 @@ class _ByPeriod:
             (category, week, fate)
             for category in self._categories
             for week in self._weeks
-            for fate in attack.fates(week)
+            for fate in attack.fates(week, category)
         ]
         self._cells_of_week: dict[date | None, list[tuple]] = defaultdict(list)
         for cell in self._cells:
@@ -258,7 +284,7 @@ class _ByPeriod:
         attack = self._attack
         counted = [cell for cell in self._cells if attack.is_counted(number, cell[-1])]
         for row in attack.editions[number].tables["category_counts"]:
-            cells = [cell for cell in counted if self._label(number, cell) == row["category"]]
+            cells = [cell for cell in counted if self._label_today(number, cell) == row["category"]]
             yield dict.fromkeys(cells, 1), row["conversations"]
         everything = attack._told[number].values()
         yield dict.fromkeys(counted, 1), len(having(everything, "evaluated"))
@@ -270,7 +296,11 @@ class _ByPeriod:
         yield whole, len(everything)
 
     def _label(self, number: int, cell: tuple) -> str | int | None:
-        return self._attack.label(number, "category", cell[0], cell[-1])
+        return self._attack.label(number, "category", self._attack.before(cell[0]), cell[-1])
+
+    def _label_today(self, number: int, cell: tuple) -> str | int | None:
+        part = self._attack.label(number, "part", cell[0], cell[-1])
+        return self._label(number, cell) if part == FEW else part
 
     def _of_periods(self, number: int) -> Iterator[tuple[Sum, int]]:
         edition = self._attack.editions[number]
@@ -318,7 +348,10 @@ class _ByPeriod:
     def targets(self) -> list[Target]:
         """Return categories, days, weeks and months, and categories in weeks and months."""
         attack = self._attack
-        found = list(_value_targets(attack, "category", lambda value: [c for c in self._cells if c[0] == value]))
+        found = [
+            *_value_targets(attack, "category", lambda value: [c for c in self._cells if attack.before(c[0]) == value]),
+            *_value_targets(attack, "part", lambda value: [c for c in self._cells if c[0] == value]),
+        ]
         groups: dict[tuple, Target] = {}
 
         def add(name: tuple, cells: Sum, row: Row) -> None:
@@ -335,6 +368,9 @@ class _ByPeriod:
                 add(("month", row["month"]), whole, row)
                 if row["outcome"] == "evaluated":
                     for name, weeks in (("week", [row["week"]]), ("month", by_month[row["month"]])):
-                        cells = {c: 1 for week in weeks for c in self._cells_of_week[week] if c[0] == row["category"]}
-                        add(("category", row["category"], name, row[name]), cells, row)
+                        here = [cell for week in weeks for cell in self._cells_of_week[week]]
+                        part, whole_category = row["category"], row["category_before"]
+                        add(("part", part, name, row[name]), {c: 1 for c in here if c[0] == part}, row)
+                        cells = {c: 1 for c in here if attack.before(c[0]) == whole_category}
+                        add(("category", whole_category, name, row[name]), cells, row)
         return [*found, *groups.values()]

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.custody import Counted, Custody, LayerCount
 from chatcensus.edition import Edition, month_of
 from chatcensus.errors import SnapshotIncomplete
@@ -276,6 +277,7 @@ def _report(tables: Mapping[str, list[dict[str, Any]]], *summaries: Summary) -> 
         tables=TABLES | tables,
         summaries=summaries,
         taxonomy=TAXONOMY,
+        crosswalk=Crosswalk(),
     )
 
 
@@ -296,6 +298,7 @@ def test_the_report_is_made_of_the_edition_its_chain_of_custody_and_its_tables()
         "totals": {"conversations": 10, "evaluated": 7, "quarantined": 2, "pending": 1},
         "custody": CUSTODY.as_dict(),
         "cost_micro_usd": 500,
+        "is_split": False,
         "tables": {"failures": {"columns": ["conversations"], "rows": [[2]]}},
     }
 

@@ -2,7 +2,8 @@
 -- cell of fewer than min_users users is told, nor what would give one away: rows and columns stay silent, so that no
 -- number in them can be worked out though all totals were known. The page on privacy has the rule and its proof. What
 -- may be told of a month follows from its conversations alone, so that no later edition adds a cell to it; an edition
--- names what its shown_values and shown_series tell, with all of its conversations in the month.
+-- names what its shown_values and shown_series tell, with all of its conversations in the month. As in the series, a
+-- category is the one that it was before the splits (category_before).
 -- Grain: one row per month, dimension, value and what it is paired with. Reads: evaluations, the evaluated ones of the
 -- last 13 complete months of category_trends in which nothing is pending (pairs of a weekday: of days that are told
 -- alone); shown_periods, shown_values and shown_series of this edition.
@@ -30,7 +31,7 @@ placed as (
     select
         held.outcome,
         held.user_pseudonym,
-        held.category,
+        held.category_before as category,
         held.department,
         held.user_group,
         held.app_model,

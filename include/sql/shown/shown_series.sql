@@ -2,6 +2,7 @@
 -- min_users users or none in every week (or month) of the series, and in what lies outside it; the others are pooled in
 -- all of them, with one more where the pool of a week would be small or of one category alone (complementary
 -- suppression). What the published edition pools stays pooled: told later, it could be taken from the older pool.
+-- Categories are those of category_before: a split changes no series.
 -- Grain: one row per grain and category. Reads: evaluations, the evaluated ones that shown_periods and shown_values of
 -- this edition tell; shown_series of the published one. Series: 26 weeks, 13 months; a month is the sum of its weeks.
 -- Columns: grain (week or month), category.
@@ -9,7 +10,7 @@ with
 evaluated as (
     select
         held.user_pseudonym,
-        held.category,
+        held.category_before as category,
         coalesce(
             held.evaluated_at <= told.counted_until and (held.week is null or held.week <= told.last_week), false
         ) as is_told,
@@ -19,7 +20,7 @@ evaluated as (
         on
             told.edition = {{ edition.id | sql_string }}
             and told.dimension = 'category'
-            and held.category = told.value
+            and held.category_before = told.value
     left join shown_periods_editions as week
         on
             week.edition = {{ edition.id | sql_string }}

@@ -3,6 +3,8 @@
 -- waits in the pool until it is of as many, so that the difference of two editions is no small group either. Where the
 -- pool would be small, or of one suspect alone, one more value is put back into it: complementary suppression.
 -- Scores are told all or none: means tell their sum, and with it two pooled scores would be no secret.
+-- A category is counted as category_before, which no split changes. What a split has made of one (dimension part) is
+-- told apart where all parts are of enough users, and what is new of each; until then it counts under the one it was.
 -- Grain: one row per dimension and value that is told. Reads: evaluations, the evaluated ones of told weeks or of an
 -- unknown day; shown_periods of this edition; shown_values of the published edition.
 -- Columns: dimension, value, counted_until, last_week (a conversation counts under its value when it was judged by
@@ -28,14 +30,16 @@ valued as (
         weeks.period as week,
         pair.dimension,
         pair.value,
+        if(pair.dimension in ('category', 'part'), evaluated.category_before) as family,
         latest.last_week
     from evaluations as evaluated
     cross join latest
     left join weeks on evaluated.week = weeks.period
     cross join
         unnest(
-            array['category', 'inquiry_score', 'department', 'user_group', 'app_model', 'language', 'hour'],
+            array['category', 'part', 'inquiry_score', 'department', 'user_group', 'app_model', 'language', 'hour'],
             array[
+                evaluated.category_before,
                 evaluated.category,
                 cast(evaluated.inquiry_score as varchar),
                 coalesce(evaluated.department, 'unknown'),
@@ -56,6 +60,7 @@ aged as (
     select
         valued.dimension,
         valued.value,
+        valued.family,
         valued.user_pseudonym,
         valued.last_week,
         told.counted_until as told_until,
@@ -74,6 +79,7 @@ by_user as (
     select
         dimension,
         value,
+        family,
         user_pseudonym,
         last_week,
         told_until,
@@ -81,7 +87,7 @@ by_user as (
         count_if(is_told) as told_conversations,
         count_if(not is_told) as new_conversations
     from aged
-    group by dimension, value, user_pseudonym, last_week, told_until, told_week
+    group by dimension, value, family, user_pseudonym, last_week, told_until, told_week
 ),
 
 sized as (
@@ -107,8 +113,8 @@ decided as (
     select
         *,
         case
-            when dimension = 'inquiry_score' and not bool_and(is_whole) over (partition by dimension)
-                then if(bool_and(is_tellable_as_before) over (partition by dimension), 'as before', 'pooled')
+            when dimension in ('inquiry_score', 'part') and not bool_and(is_whole) over (partition by dimension, family)
+                then if(bool_and(is_tellable_as_before) over (partition by dimension, family), 'as before', 'pooled')
             when is_whole then 'whole'
             when users >= {{ min_users }} and is_tellable_as_before then 'as before'
             else 'pooled'
@@ -134,6 +140,7 @@ counted as (
     select
         dimension,
         value,
+        family,
         last_week,
         told_until,
         told_week,
@@ -143,10 +150,10 @@ counted as (
         standing,
         bool_or(is_pooled) as is_pooled,
         count_if(is_pooled and user_pseudonym is not null and nth_of_user = 1) as more_pooled_users,
-        standing = 'whole' and all_new > 0 and dimension <> 'inquiry_score' as is_candidate
+        standing = 'whole' and all_new > 0 and dimension not in ('inquiry_score', 'part') as is_candidate
     from numbered
     group by
-        dimension, value, last_week, told_until, told_week, new_users, all_new, is_tellable_as_before, standing
+        dimension, value, family, last_week, told_until, told_week, new_users, all_new, is_tellable_as_before, standing
 ),
 
 ranked as (
@@ -174,8 +181,28 @@ complemented as (
             is_candidate and nth = 1 and needs_partner,
             if(is_tellable_as_before, 'as before', 'pooled'),
             standing
-        ) as told_standing
+        ) as own_standing
     from ranked
+),
+
+parted as (
+    -- Parts are told no further than all of them together are.
+    select
+        *,
+        case
+            when dimension <> 'part' then own_standing
+            when not bool_or(value <> family) over of_family then 'pooled'
+            when max(if(dimension = 'category', own_standing)) over of_category = 'whole' then own_standing
+            when
+                max(if(dimension = 'category', own_standing)) over of_category = 'as before'
+                and bool_and(is_tellable_as_before) over of_family
+                then 'as before'
+            else 'pooled'
+        end as told_standing
+    from complemented
+    window
+        of_family as (partition by dimension, family),
+        of_category as (partition by family)
 ),
 
 shown as (
@@ -184,7 +211,7 @@ shown as (
         value,
         if(told_standing = 'whole', {{ edition.counted_until | sql_string }}, told_until) as counted_until,
         if(told_standing = 'whole', last_week, told_week) as last_week
-    from complemented
+    from parted
     where told_standing <> 'pooled'
 )
 

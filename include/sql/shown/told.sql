@@ -2,7 +2,8 @@
 -- one place where small groups are pooled. Every table for readers is a sum over it. Pooled is `(few)`, or null where
 -- the column is no text.
 -- Grain: one row per conversation. Reads: evaluations of one snapshot; shown_values, shown_periods, shown_series of
--- this edition. Values are those of evaluated conversations, and null for the others.
+-- this edition. Values are those of evaluated conversations, and null for the others. A category that was split is told
+-- in its parts, where those may be told apart; the series (week_category, month_category) always tell it whole.
 -- Columns: outcome, user_pseudonym, person (the user, or an unknown one for itself), category, department, user_group,
 -- app_model, language, week_category, month_category, score, hour, inquiry_score (as it is), input_tokens,
 -- output_tokens, cost_micro_usd, is_dated, weekday, day, real_day, week, real_week, month, series_week, series_month.
@@ -53,6 +54,11 @@ labelled as (
             '(few)'
         ) as category_label,
         if(
+            held.evaluated_at <= part_told.counted_until
+            and (held.week is null or held.week <= part_told.last_week),
+            part_told.value
+        ) as part_label,
+        if(
             held.evaluated_at <= score_told.counted_until and (held.week is null or held.week <= score_told.last_week),
             score_told.value,
             '(few)'
@@ -97,7 +103,11 @@ labelled as (
     left join values_told as category_told
         on
             category_told.dimension = 'category'
-            and held.category = category_told.value
+            and held.category_before = category_told.value
+    left join values_told as part_told
+        on
+            part_told.dimension = 'part'
+            and held.category = part_told.value
     left join values_told as score_told
         on
             score_told.dimension = 'inquiry_score'
@@ -160,7 +170,7 @@ told as (
         outcome,
         user_pseudonym,
         person,
-        if(is_evaluated, category_label) as category,
+        if(is_evaluated, coalesce(part_label, category_label)) as category,
         if(is_evaluated, department_label) as department,
         if(is_evaluated, user_group_label) as user_group,
         if(is_evaluated, app_model_label) as app_model,

@@ -3,7 +3,8 @@
 -- variance of a ratio, W. G. Cochran, Sampling Techniques, 3rd ed., 1977, section 6.4); that of a change takes the two
 -- periods as independent, which is wider than need be where the same people ask.
 -- Grain: one row per grain, period and category that is told in the series; `(few)` is the others. A category that
--- nobody asked for in a period has a row of zeros. Reads: told, the evaluated ones.
+-- nobody asked for in a period has a row of zeros; one that was split since is told whole, so that its series goes on.
+-- Reads: told, the evaluated ones.
 -- Columns: grain (week or month), category, period (first day), conversations, users, share (of the period's
 -- evaluated), share_low, share_high, previous_share (of the period before), change, change_low, change_high,
 -- is_more_than_noise.

@@ -14,6 +14,7 @@ from chatcensus.aws.custody import count_rows, read_custody
 from chatcensus.aws.downloads import write_downloads
 from chatcensus.aws.editions import AT_ONCE, Editions
 from chatcensus.aws.ledger import Ledger
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.custody import Custody
 from chatcensus.dashboard.page import LANGUAGES, report_html
 from chatcensus.dashboard.summary import summary_markdown
@@ -45,7 +46,7 @@ class PublishSummariesOperator(BaseOperator):
     :param min_users: readers are told of no fewer people than this (templated)
     :param timezone: the zone in which days are cut
     :param summaries: file that describes the summary tables
-    :param taxonomy: file with the categories, for their labels
+    :param taxonomy: file with the categories, for their labels; the crosswalk lies beside it
     :param aws_conn_id: the Airflow connection with credentials, role and Region
     """
 
@@ -132,6 +133,7 @@ class PublishSummariesOperator(BaseOperator):
             tables=tables,
             summaries=self._summaries(),
             taxonomy=read_yaml(self.taxonomy, Taxonomy),
+            crosswalk=read_yaml(self.taxonomy.with_name("crosswalk.yaml"), Crosswalk),
         )
 
     def _publish(self, edition: Edition, tables: Tables, content: dict[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def summaries(items: Iterable[Mapping[str, Any]], telling: Telling) -> dict[str,
     Shape: *items* as `boto3.resource("dynamodb")` reads them (numbers int or Decimal).
     """
     zone = ZoneInfo(telling.timezone)
-    conversations = [conversation(item, zone) for item in items]
+    conversations = [conversation(item, zone, telling.before) for item in items]
     told = {table: summarise(conversations, telling) for table, summarise in (SHOWN | READERS).items()}
     told |= {table: summarise(told["shown_pairs"]) for table, summarise in PAIRS.items()}
     return told | {table: summarise(conversations) for table, summarise in OPERATORS.items()}

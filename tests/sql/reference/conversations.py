@@ -27,7 +27,8 @@ class Telling:
     What decides how much of a snapshot readers are told.
 
     Shape: *published* has, by dimension and value, until when the published edition has counted, and up to which week;
-    *published_series* the grains and categories of its series, None where there is no such edition.
+    *published_series* the grains and categories of its series, None where there is no such edition; *before* what a
+    category was before the splits.
     """
 
     counted_until: str
@@ -36,6 +37,7 @@ class Telling:
     min_users: int
     published: Published = field(default_factory=dict)
     published_series: frozenset[tuple[str, str]] | None = None
+    before: Mapping[str, str] = field(default_factory=dict)
     has_per_user_table: bool = False
     timezone: str = "Asia/Tokyo"
 
@@ -48,8 +50,12 @@ class Telling:
         return replace(self, published=told, published_series=series if told else None)
 
 
-def conversation(item: Mapping[str, Any], zone: ZoneInfo) -> Row:
-    """Return what the census knows of one conversation; `user` is None where nobody knows whose it is."""
+def conversation(item: Mapping[str, Any], zone: ZoneInfo, before: Mapping[str, str] | None = None) -> Row:
+    """
+    Return what the census knows of one conversation; `user` is None where nobody knows whose it is.
+
+    Shape: *before* as in Telling.
+    """
     evaluation = item.get("evaluation", {})
     began = _time(item.get("created_at"), zone)
     judged = _time(evaluation.get("evaluated_at"), zone)
@@ -68,6 +74,7 @@ def conversation(item: Mapping[str, Any], zone: ZoneInfo) -> Row:
         "previous": evaluation.get("previous"),
         **{name: None if evaluation.get(name) is None else int(evaluation[name]) for name in _NUMBERS},
         **{name: evaluation.get(name) for name in _TEXTS},
+        "category_before": (before or {}).get(evaluation.get("category"), evaluation.get("category")),
     }
 
 

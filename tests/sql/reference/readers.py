@@ -20,7 +20,7 @@ from tests.sql.reference.conversations import (
     users,
     variance,
 )
-from tests.sql.reference.shown import labels, shown_periods, told
+from tests.sql.reference.shown import labels, shown_periods, today, told
 
 _SHARES = ("0.1", "0.25", "0.5", "0.75", "0.9")
 
@@ -47,7 +47,8 @@ def by_value(conversations: Iterable[Row], telling: Telling, dimension: str) -> 
 def _labelled(
     conversations: Iterable[Row], telling: Telling, dimension: str
 ) -> list[tuple[str | int | None, list[Row]]]:
-    return [(key["label"], members) for key, members in groups(labels(conversations, telling, dimension), "label")]
+    found = today(conversations, telling) if dimension == "category" else labels(conversations, telling, dimension)
+    return [(key["label"], members) for key, members in groups(found, "label")]
 
 
 def score_by_category(conversations: Iterable[Row], telling: Telling) -> list[Row]:

@@ -8,7 +8,7 @@ from tests.sql.reference.conversations import Row, Telling, groups, having, user
 
 # A conversation without a value has no part in the dimension: an hour nobody knows is pooled, whatever else is.
 DIMENSIONS: Mapping[str, Callable[[Row], str | None]] = {
-    "category": lambda each: _known(each["category"]),
+    "category": lambda each: _known(each["category_before"]),
     "department": lambda each: _known(each["department"]),
     "user_group": lambda each: _known(each["user_group"]),
     "app_model": lambda each: _known(each["app_model"]),
@@ -90,7 +90,11 @@ class _Value:
 
 
 def shown_values(conversations: Iterable[Row], telling: Telling, *dimensions: str) -> list[Row]:
-    """Return until when each value of the *dimensions* (none given: of all) is told; one without a row is not."""
+    """
+    Return until when each value of the *dimensions* (none given: of all) is told; one without a row is not.
+
+    Shape: a category is what it was before the splits; the dimension `part` has what those that were split are now.
+    """
     population = told(conversations, telling)
     latest = _Point(telling.counted_until, max((each["week"] for each in population if each["week"]), default=None))
     return [
@@ -100,7 +104,7 @@ def shown_values(conversations: Iterable[Row], telling: Telling, *dimensions: st
             "counted_until": value.until.judged,
             "last_week": value.until.week,
         }
-        for dimension in dimensions or DIMENSIONS
+        for dimension in dimensions or (*DIMENSIONS, "part")
         for value in _values(having(population, "evaluated"), dimension, telling, latest)
         if value.until is not None
     ]
@@ -124,18 +128,53 @@ def labels(conversations: Iterable[Row], telling: Telling, dimension: str) -> li
     return [{**each, "label": label(each)} for each in having(told(everything, telling), "evaluated")]
 
 
+def today(conversations: Iterable[Row], telling: Telling) -> list[Row]:
+    """Return the evaluated conversations with the `label` of their category, or of a part of it that is told apart."""
+    everything = list(conversations)
+    until = {
+        row["value"]: _Point(row["counted_until"], row["last_week"])
+        for row in shown_values(everything, telling, "part")
+    }
+    return [
+        {**each, "label": each["category"]} if (to := until.get(each["category"])) and to.holds(each) else each
+        for each in labels(everything, telling, "category")
+    ]
+
+
+def parts_of(whole: _Value, k: int, latest: _Point, telling: Telling) -> list[_Value]:
+    """Return what was made of one category: all parts are told or none, and no further than it is told itself."""
+    parts = [_value(key["category"], members, telling, "part") for key, members in groups(whole.members, "category")]
+    if {part.value for part in parts} == {whole.value}:
+        return []
+    for part in parts:
+        part.until = _until(part, k, latest)
+    parts = _all_or_none(parts, k, latest)
+    if whole.until != latest:
+        befores = [part.as_before(k) for part in parts]
+        for part in parts:
+            part.until = part.as_before(k) if whole.until is not None and None not in befores else None
+    return parts
+
+
+def _until(value: _Value, k: int, latest: _Point) -> _Point | None:
+    """Until when a value may be told that needs nothing of the others."""
+    if users(value.members) < k:
+        return None
+    if value.before is None or not value.new or users(value.new) >= k:
+        return latest
+    return value.as_before(k)
+
+
 def _values(evaluated: list[Row], dimension: str, telling: Telling, latest: _Point) -> list[_Value]:
     k = telling.min_users
+    if dimension == "part":
+        wholes = _values(evaluated, "category", telling, latest)
+        return [part for whole in wholes for part in parts_of(whole, k, latest, telling)]
     labelled = [{**each, "value": DIMENSIONS[dimension](each)} for each in evaluated]
     values = [_value(key["value"], members, telling, dimension) for key, members in groups(labelled, "value")]
     values = [value for value in values if value.value is not None]
     for value in values:
-        if users(value.members) < k:
-            value.until = None
-        elif value.before is None or not value.new or users(value.new) >= k:
-            value.until = latest
-        else:
-            value.until = value.as_before(k)
+        value.until = _until(value, k, latest)
     if dimension == "inquiry_score":
         return _all_or_none(values, k, latest)
     return with_partner(values, k, latest)

@@ -49,7 +49,7 @@ def _shown_in(evaluated: list[Row], telling: Telling, grain: str) -> set[str]:
         good = {category for category in good if (grain, category) in published}
     hidden = [each for each in evaluated if each["label"] not in good]
     deficient = [period for period, size in _sizes(hidden).items() if size < k]
-    if not hidden or (len({each["category"] for each in hidden}) >= 2 and not deficient):
+    if not hidden or (len({each["category_before"] for each in hidden}) >= 2 and not deficient):
         return good
     partner = partner_of_series({category: series[category] for category in good}, deficient, k)
     return good - {partner} if partner else set()

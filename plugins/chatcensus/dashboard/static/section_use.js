@@ -52,13 +52,15 @@ const sectionUse = (() => {
   }
 
   function volumeLead(data, { period, group }, rows) {
-    if (group) return [words.text("group_lead"), !published.hidesNothing(data) && words.text("group_absent")];
-    if (period.grain !== "all") return [words.text("categories_lead")];
+    const split = data.is_split && words.text("split_lead");
+    if (group) return [words.text("group_lead"), !published.hidesNothing(data) && words.text("group_absent"), split];
+    if (period.grain !== "all") return [words.text("categories_lead"), split];
     const latest = changes.ofPeriod(data, period).find((row) => row.change !== null);
     return [
       words.text("categories_lead"),
       words.text("coverage_lead", { coverage: words.percent(rows[0]?.coverage) }),
       latest && words.text("change_is_of", { when: periods.name(latest.period, latest.grain) }),
+      split,
     ];
   }
 
