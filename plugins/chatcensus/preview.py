@@ -55,6 +55,12 @@ class Preview:
 
     def lines(self) -> Iterator[str]:
         """Yield what is to be told, without any text of a conversation."""
+        if not self.matching:
+            yield (
+                "No conversation matches, so nothing would be judged again: `chatcensus taxonomy show` lists the "
+                "categories, and docs/reevaluation.md what else a condition may name."
+            )
+            return
         yield f"{self.matching.total()} conversations match, {self.due} of them would be judged again:"
         for (kind, prompt_version, model), count in sorted(self.matching.items(), key=lambda each: (-each[1], each[0])):
             yield f"  {count:>8,}  {kind}, prompt version {prompt_version}, model {model}"

@@ -33,7 +33,7 @@ class Load:
     def of(cls, item_bytes: float | None, instructions: str | None, model: Model | None) -> "Load":
         """Return the load of an item of *item_bytes*, as `plan` reckons it; of a usual one where that is not known."""
         known = _USUAL_TOKENS * BYTES_PER_TOKEN if item_bytes is None else item_bytes
-        one = usage_of_one(known, instructions or "")
+        one = usage_of_one(known, instructions or "", model.thinking_tokens if model else 0)
         tokens = one.input_tokens + one.output_tokens * (model.burndown if model else 1)
         return cls(tokens, item_bytes is not None)
 

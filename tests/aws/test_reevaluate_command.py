@@ -109,7 +109,7 @@ def test_a_sample_never_costs_more_than_it_may(local_aws: Any, dynamodb: Any):
 def test_nothing_that_matches_is_nothing_to_pay_or_to_trigger(local_aws: Any, dynamodb: Any):
     put_judged(dynamodb, "c1", "hr")
 
-    assert run("--where", "category=coding").startswith("0 conversations match")
+    assert run("--where", "category=coding").startswith("No conversation matches, so nothing would")
     assert local_aws.stats()["converse_calls"] == 0
 
 

@@ -9,19 +9,25 @@ import pytest
 import yaml
 from airflow.sdk.exceptions import AirflowFailException
 
+from chatcensus.aws.ledger import Ledger
+from chatcensus.aws.reading import BATCH
 from chatcensus.errors import SetupError
+from chatcensus.forecast import forecast, most_in_time, read_units, usage_of_one
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
 from chatcensus.model_catalog import ModelCatalog
-from chatcensus.operators.plan import PlanSegmentsOperator, forecast, most_in_time, read_units, usage_of_one
+from chatcensus.operators.plan import PlanSegmentsOperator
 from chatcensus.partition import MAX_SEGMENTS, Segment, scan_segments
 from chatcensus.pricing import TablePrices, Usage
+from chatcensus.prompt import prompt_version
+from chatcensus.usage_history import Used
 from tests.aws.indexed_table import BY_DAY, MAPPING, PENDING, TABLE, create, index_of, put, put_day
 
 INCLUDE = Path(__file__).parents[2] / "include"
 PRICES = INCLUDE / "prices.yaml"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVERYTHING = Window(None, NOON).as_dict()
+CONTROL_TABLE = "control"
 QUOTA = {"requests_per_minute": 800.0, "tokens_per_minute": 1_600_000.0}
 MODEL = read_yaml(INCLUDE / "prompts/models.yaml", ModelCatalog).model("stand-in")
 PRICE = MODEL.price(date(2026, 11, 22))
@@ -117,18 +123,27 @@ def test_a_day_without_a_price_of_reads_is_an_error_and_not_free():
 
 
 class Pushed:
-    """A task instance that keeps what is pushed."""
+    """A task instance that keeps the forecast."""
 
     def __init__(self):
         self.pushed = {}
 
     def xcom_push(self, key, value):
-        self.pushed[key] = value
+        assert key == "forecast"
+        self.pushed |= json.loads(json.dumps(value))
 
 
 @pytest.fixture
 def dynamodb(local_aws):
-    return local_aws.client("dynamodb")
+    client = local_aws.client("dynamodb")
+    keys = {"pk": "HASH", "sk": "RANGE"}
+    client.create_table(
+        TableName=CONTROL_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+    )
+    return client
 
 
 @pytest.fixture
@@ -139,7 +154,7 @@ def planned(tmp_path):
         mapping.write_text(yaml.safe_dump(names | {"partition": partition}))
         arguments = {
             "table": TABLE,
-            "control_table": "no-such-table",
+            "control_table": CONTROL_TABLE,
             "is_dry_run": "true",
             "model": "stand-in",
             "instructions": "Judge.",
@@ -151,7 +166,10 @@ def planned(tmp_path):
             "max_usd": "5",
         }
         operator = PlanSegmentsOperator(task_id="plan", **arguments | changes)
-        context = {"dag_run": run or _run(), "ti": Pushed()}
+        ti = Pushed()
+        plan.pushed = ti.pushed
+        context = {"dag": SimpleNamespace(dag_id="chat_census"), "run_id": "manual__1", "ti": ti}
+        context["dag_run"] = run or _run()
         return [Segment.model_validate(json.loads(json.dumps(part))) for part in operator.execute(context)]
 
     return plan
@@ -211,13 +229,19 @@ def test_nothing_pending_is_one_empty_segment(dynamodb, planned, partition):
 
 
 @pytest.mark.parametrize("partition", [PENDING, BY_DAY], ids=["pending-index", "date-index"])
-def test_planning_by_an_index_reads_no_conversation(local_aws, dynamodb, planned, partition):
+def test_planning_by_an_index_counts_all_its_entries_and_reads_a_sample(
+    local_aws, dynamodb, planned, partition, monkeypatch
+):
+    monkeypatch.setattr("chatcensus.operators.plan.SAMPLE", 100)
     create(dynamodb)
-    put_day(dynamodb, "2026-11-01", 12)
+    put_day(dynamodb, "2026-11-01", 230)
 
-    planned(partition)
+    planned(partition, conversations_per_segment="150")
 
-    assert TABLE not in local_aws.stats()["dynamodb_reads"]
+    assert local_aws.stats()["dynamodb_reads"][TABLE]["items"] <= 100 + BATCH
+    forecast = planned.pushed
+    assert (forecast["items_read"], forecast["conversations"]) == (100, 230)
+    assert forecast["due_low"] <= 230 == forecast["due_high"]
 
 
 def test_an_index_that_does_not_exist_fails_at_once(dynamodb, planned):
@@ -234,6 +258,79 @@ def test_the_log_says_that_a_scan_reads_the_whole_table_and_at_what_price(dynamo
     planned({"strategy": "scan"})
 
     assert "scan: the whole table is read once, about 1 read units, 0.0000 USD; 2 segments" in capsys.readouterr().out
+
+
+# What the run would take
+
+
+CATALOG = read_yaml(INCLUDE / "prompts/models.yaml", ModelCatalog)
+
+
+def test_every_model_that_can_be_called_stands_beside_that_of_the_run(dynamodb, planned, capsys):
+    create(dynamodb)
+    put_day(dynamodb, "2026-11-01", 7)
+
+    planned({"strategy": "scan"}, model="amazon.nova-micro-v1:0")
+
+    rows, shown = planned.pushed["models"], capsys.readouterr().out
+    assert rows[0]["model"] == "amazon.nova-micro-v1:0"
+    assert {row["model"] for row in rows} == {model.model_id for model in CATALOG.models if model.is_invocable}
+    assert all(row["model"] in shown for row in rows)
+    assert "batch USD" in shown
+
+
+def test_nothing_but_numbers_and_names_of_models_leaves_the_sample(dynamodb, planned, capsys):
+    create(dynamodb)
+    put_day(dynamodb, "2026-11-01", 7)
+
+    planned({"strategy": "scan"})
+
+    told = {name: value for name, value in planned.pushed.items() if name != "models"}
+    assert all(isinstance(value, int) for value in told.values())
+    names = {value for row in planned.pushed["models"] for value in row.values() if isinstance(value, str)}
+    assert names <= {"", *(model.model_id for model in CATALOG.models)}
+    assert "segment-text" not in capsys.readouterr().out
+
+
+def test_the_pages_that_are_sampled_are_in_the_read_units():
+    assert read_units("scan", 0, 1000, 4096 * 1000, 300) == 1300
+    assert read_units("index", 100, 1000, 4096 * 1000, 100) == read_units("index", 100, 1000, 4096 * 1000) + 100
+
+
+def test_the_limit_of_conversations_bounds_the_forecast_and_not_what_is_due(dynamodb, planned):
+    create(dynamodb)
+    put_day(dynamodb, "2026-11-01", 10)
+
+    planned({"strategy": "scan"})
+    whole = planned.pushed
+    planned({"strategy": "scan"}, max_conversations="5")
+
+    part = planned.pushed
+    assert (whole["conversations"], part["conversations"], part["due"]) == (10, 5, 10)
+    assert part["input_tokens"] == pytest.approx(whole["input_tokens"] / 2, abs=1)
+
+
+def test_what_earlier_runs_have_used_is_what_the_next_plan_goes_by(dynamodb, planned):
+    create(dynamodb)
+    put_day(dynamodb, "2026-11-01", 7)
+    planned({"strategy": "scan"})
+    blind = planned.pushed["models"][0]
+    used = Used(
+        1,
+        50,
+        100,
+        3 * 100 * planned.pushed["guessed_tokens"],
+        900,
+        guessed_tokens=100 * planned.pushed["guessed_tokens"],
+    )
+
+    Ledger(dynamodb, CONTROL_TABLE, "before").keep_usage("2026-11-01", "stand-in", prompt_version("Judge."), used)
+    planned({"strategy": "scan"})
+
+    row = planned.pushed["models"][0]
+    assert (blind["tokens_from"], row["tokens_from"]) == ("", "prompt")
+    assert (row["calls"], row["output_tokens"]) == (14, 14 * 9)
+    assert row["input_tokens"] == pytest.approx(14 * 3 * planned.pushed["guessed_tokens"], rel=0.01)
 
 
 # Routes

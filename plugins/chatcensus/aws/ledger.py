@@ -5,6 +5,7 @@ The ledger: the control table with one row per run (spend, tally, export) and th
     run#<dag>/<run>          run        planned, spent_micro_usd, conversations (begun), tally, generation, export …
     run#<dag>/<run>          segment#<map index>   how far its task has come: aws/progress.py
     quarantine               <id>       conversations whose item has no room for an evaluation
+    usage                    <run>      what its calls have taken, with model and prompt: usage_history.py
     unanswered               <id>#<content hash>   calls that came to nothing, of all runs together
     turn#<database>          turn       the run that makes an edition, and until when it has the turn
     watermark#<database>     watermark  up to where the exports are without a gap: snapshot, table, columns, version
@@ -22,12 +23,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chatcensus.answer import Reason
 from chatcensus.conversation import Conversation
 from chatcensus.snapshot import Snapshot, Watermark
+from chatcensus.usage_history import Used
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 log = logging.getLogger(__name__)
 
+RUNS_OF_USAGE = 50  # the last of them are what a forecast goes by
 _deserialize = TypeDeserializer().deserialize
 _serialize = TypeSerializer().serialize
 
@@ -88,6 +91,24 @@ class Ledger:
             self.once.update_item(**self._add("spent_micro_usd", paid_micro_usd - reserved_micro_usd))
         except (BotoCoreError, ClientError) as error:
             log.warning("%d micro-USD stay reserved (%s)", reserved_micro_usd, type(error).__name__)
+
+    def keep_usage(self, began: str, model: str, prompt_version: str, used: Used) -> None:
+        """Remember what the run has used, in the place of what was remembered of it; *began* sorts the runs."""
+        row = {"model": model, "prompt_version": prompt_version, **used.as_dict()}
+        self._set(_key("usage", f"{began} {self.run_id}"), row)
+
+    def usages(self) -> Iterator[tuple[str, str, Used]]:
+        """Yield model, prompt version and usage of the last runs that made calls, the latest first."""
+        page = self.client.query(
+            TableName=self.control_table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "usage"}},
+            ScanIndexForward=False,
+            Limit=RUNS_OF_USAGE,
+        )
+        for item in page["Items"]:
+            row = {name: _deserialize(value) for name, value in item.items()}
+            yield row["model"], row["prompt_version"], Used(*(float(row.get(name, 0)) for name in Used().as_dict()))
 
     def take_turn(self, database: str, now: datetime, until: datetime) -> bool:
         """

@@ -5,16 +5,14 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from chatcensus.aws.editions import CURRENT, EDITION_KEY
+from chatcensus.aws.objects import found
 from chatcensus.errors import SnapshotIncomplete
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _EDITION = re.compile(r"[0-9A-Za-z-]{1,200}")
-_MISSING = ("NoSuchKey", "404")
 
 
 def current_edition(s3: "S3Client", bucket: str) -> Mapping[str, Any] | None:
@@ -23,7 +21,7 @@ def current_edition(s3: "S3Client", bucket: str) -> Mapping[str, Any] | None:
 
     Errors: SnapshotIncomplete when the object is none of ours.
     """
-    body = _object(s3, bucket, CURRENT)
+    body = found(s3, bucket, CURRENT)
     if body is None:
         return None
     try:
@@ -38,18 +36,9 @@ def current_edition(s3: "S3Client", bucket: str) -> Mapping[str, Any] | None:
 
 def edition_file(s3: "S3Client", bucket: str, edition: str, name: str) -> bytes:
     """Return the file *name* of the report of *edition*. Errors: SnapshotIncomplete when there is none."""
-    body = _object(s3, bucket, f"reports/edition={edition}/{name}")
+    body = found(s3, bucket, f"reports/edition={edition}/{name}")
     if body is None:
         raise SnapshotIncomplete(
             f"edition {edition!r} has no {name}; the next run that finds something new makes another"
         )
     return body
-
-
-def _object(s3: "S3Client", bucket: str, key: str) -> bytes | None:
-    try:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _MISSING:
-            return None
-        raise

@@ -1,19 +1,19 @@
 """settle: add the tallies up; the gate through which no failed or incomplete classification passes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
 from chatcensus.answer import Reason
 from chatcensus.aws.batch_ledger import BatchLedger
+from chatcensus.aws.ledger import Ledger
 from chatcensus.errors import SetupError
 from chatcensus.operators.aws_client import CONNECTION, airflow_errors, run_ledger
 from chatcensus.selection import MOST_UNREADABLE
+from chatcensus.side_by_side import expected_micro_usd, scaled, table_lines
 from chatcensus.tally import Tally
-
-# Not the model's doing: nothing was said, there was no room for an evaluation, or the mapping does not fit.
-_NOT_REJECTED = (Reason.EMPTY, Reason.TOO_LARGE, Reason.UNREADABLE)
+from chatcensus.usage_history import LEAST_CALLS, NOT_REJECTED, Used
 
 
 class SettleRunOperator(BaseOperator):
@@ -55,7 +55,7 @@ class SettleRunOperator(BaseOperator):
             tallies = list(self.tallies[:]) if self.tallies else []  # a slice is one request to Airflow
             tally = Tally.total(tallies)
             if self.is_dry_run.lower() == "true":
-                return self._forecast(tally, len(tallies))
+                return self._forecast(context, tally, len(tallies))
             ledger = run_ledger(context, self.control_table, self.aws_conn_id)
             run = ledger.run()
             generation, paid = int(run.get("generation", 0)), int(run.get("spent_micro_usd", 0))
@@ -67,22 +67,56 @@ class SettleRunOperator(BaseOperator):
             ended = {"segments_ended": len(tallies), "settled_micro_usd": paid}
             ledger.record(tally=tally.as_dict(), generation=generation, **ended)
             self.log.info("run total: %s", tally.as_dict())
+            batch = BatchLedger(ledger)
+            if not batch.rounds():  # whose calls have neither the tool nor the cache of those to come
+                self._keep_usage(context, ledger, run, tally)
             if len(tallies) == len(self.segments):
-                BatchLedger(ledger).end_turns()  # whatever batch inference has answered is used
+                batch.end_turns()  # whatever batch inference has answered is used
             check_run(tally, len(tallies), len(self.segments), float(self.max_rejection_percent))
             return tally.as_dict()
 
-    def _forecast(self, tally: Tally, ended: int) -> dict[str, Any]:
-        """Say what a real run would do; there is nothing to record."""
+    def _keep_usage(self, context: Context, ledger: Ledger, run: Mapping[str, Any], tally: Tally) -> None:
+        """Say what the prompt cache has saved, and remember what the calls have taken: the next forecast goes by it."""
+        if tally.cache_read_tokens:
+            self.log.info(
+                "cached %.0f %% of the input tokens, saved %.4f USD",
+                *(100 * tally.cache_read_tokens / tally.input_tokens, tally.saved_micro_usd / 1e6),
+            )
+        elif run.get("has_cache") and tally.calls > LEAST_CALLS:
+            self.log.warning(
+                "%d calls read nothing from the prompt cache and wrote %d tokens to it: the instructions are too "
+                "short for the model, or its calls too far apart",
+                *(tally.calls, tally.cache_write_tokens),
+            )
+        version, guessed = run.get("prompt_version"), int(run.get("guessed_tokens", 0))
+        if tally.calls and version and guessed:  # `plan` may have read nothing that it could guess by
+            used = Used.of_run(tally, guessed)
+            ledger.keep_usage(context["dag_run"].run_after.isoformat(), run["planned"]["model"], version, used)
+
+    def _forecast(self, context: Context, tally: Tally, ended: int) -> dict[str, Any]:
+        """Say what a real run would do, by the forecast of `plan` and the exact count; there is nothing to record."""
         check_ended(tally, ended, len(self.segments))
+        forecast = context["ti"].xcom_pull(task_ids="plan", key="forecast")
+        rows = scaled(forecast["models"], _times(tally, forecast))
+        is_seen = forecast["guessed_micro_usd"] or not tally.forecast_micro_usd
         self.log.info(
-            "dry run: %d conversations are due, about %.4f USD (an estimate: one call each); no call was made and "
-            "nothing was written: %s",
-            tally.due,
-            tally.forecast_micro_usd / 1e6,
+            "dry run: %d conversations are due, about %.4f USD; no call was made and nothing was written: %s",
+            *(tally.due, (expected_micro_usd(rows[0]) if is_seen else tally.forecast_micro_usd) / 1e6),
             tally.as_dict(),
         )
+        if is_seen:
+            self.log.info("%s", "\n".join(["what they would take, model by model:", *table_lines(rows)]))
         return tally.as_dict()
+
+
+def _times(tally: Tally, forecast: Mapping[str, Any]) -> float:
+    """Return how much more there is than `plan` has expected: both have guessed by `forecast.expected_usage`."""
+    if not forecast["guessed_micro_usd"]:
+        return 1.0
+    times = float(tally.forecast_micro_usd / forecast["guessed_micro_usd"])
+    if most := forecast["max_conversations"]:
+        times *= min(1.0, most / max(1, tally.due)) / min(1.0, most / max(1, forecast["due"]))
+    return times
 
 
 def check_ended(tally: Tally, ended: int, segments: int) -> None:
@@ -112,7 +146,7 @@ def check_run(tally: Tally, ended: int, segments: int, max_percent: float) -> No
             f"{unreadable} of {tally.read} conversations cannot be read, more than {max_percent} %: see "
             f"`chatcensus table check`, and correct include/table.yaml before publishing"
         )
-    rejected = sum(count for reason, count in tally.reasons.items() if reason not in _NOT_REJECTED)
+    rejected = sum(count for reason, count in tally.reasons.items() if reason not in NOT_REJECTED)
     judged = rejected + tally.outcomes["evaluated"]
     if judged and 100 * rejected > max_percent * judged:
         raise SetupError(
