@@ -91,10 +91,21 @@ class Crosswalk(BaseModel):
 
     def today(self, version: str | None, category: str) -> str:
         """Return the name that *category*, as it was judged under *version*, has today by renaming and merging."""
-        versions = self.versions
-        for step in self.steps[versions.index(version) :] if version in versions else ():
+        for step in self._since(version):
             category = step.of(category)
         return category
+
+    def label_today(self, version: str, category: str) -> str | None:
+        """Return *category*, as a person chose it under *version*, by its name of today; None if it was split since."""
+        for step in self._since(version):
+            if category in step.split:
+                return None
+            category = step.of(category)
+        return category
+
+    def _since(self, version: str | None) -> tuple[Step, ...]:
+        versions = self.versions
+        return self.steps[versions.index(version) :] if version in versions else ()
 
     @cached_property
     def renames(self) -> list[tuple[str, str, str]]:

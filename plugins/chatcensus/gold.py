@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from chatcensus.crosswalk import Version
 from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
 from chatcensus.taxonomy import Taxonomy
@@ -15,7 +16,6 @@ from chatcensus.taxonomy import Taxonomy
 # for them, it moves no share by more than two percentage points.
 MIN_SAME_JUDGE = 0.98
 
-_Version = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 _Labels = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -29,8 +29,8 @@ class GoldSet(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     model: str = Field(min_length=1)
-    prompt_version: _Version
-    taxonomy_version: _Version
+    prompt_version: Version
+    taxonomy_version: Version
     labelled_by: str = Field(min_length=1)
     labelled_on: date
     counts: dict[str, dict[str, _Labels]]

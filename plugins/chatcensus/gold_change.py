@@ -6,10 +6,8 @@ from typing import Any
 
 from chatcensus.agreement import mcnemar
 from chatcensus.gold_measure import Measurement, category_of, right
-from chatcensus.gold_rows import GoldRow
+from chatcensus.gold_rows import GoldRow, shown
 from chatcensus.terminal_text import printable
-
-_MOST_SHOWN = 40  # ids
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Change:
         """Yield what has changed: counts and ids of gold rows, no text."""
         total, before = len(self.after.answers), self.before
         yield (
-            f"Before: {before.model}, prompt {before.prompt_version}, measured {before.measured_on}"
+            f"Before: {printable(before.model)}, prompt {before.prompt_version}, measured {before.measured_on}"
             f"{', the baseline' if before.is_baseline else ''}"
         )
         yield (
@@ -60,9 +58,7 @@ class Change:
         for name in ("worse", "better", "other"):
             ids: tuple[str, ...] = getattr(self, name)
             if ids:
-                shown = " ".join(printable(each) for each in ids[:_MOST_SHOWN])
-                rest = f" and {len(ids) - _MOST_SHOWN} more" if len(ids) > _MOST_SHOWN else ""
-                yield f"  {name:<7}{len(ids)}: {shown}{rest}"
+                yield f"  {name:<7}{len(ids)}: {shown(ids)}"
 
     def as_dict(self) -> Mapping[str, Any]:
         """Return the change as plain values."""

@@ -125,8 +125,9 @@ class _Refused(Exception):
 class _Labelled(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, strict=True)
 
-    id: str = Field(min_length=1)
-    language: str = Field(min_length=1)
+    # Ids and languages are shown: what does not look like one may be a text.
+    id: str = Field(min_length=1, max_length=128, pattern=r"^[!-~]*$")
+    language: str = Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")
     label: str | None
     turns: list[Any]
 

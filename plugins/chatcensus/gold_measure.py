@@ -5,16 +5,18 @@ One measurement of each model, prompt, taxonomy and set of rows; a later one tak
 baseline: below it the gate lets nothing pass (gold_change.py).
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chatcensus.answer import Judgement
+from chatcensus.crosswalk import Version
 from chatcensus.errors import SetupError
-from chatcensus.gold_rows import GoldRow
+from chatcensus.gold_rows import GoldRow, gold_version
 from chatcensus.include import as_yaml, read_yaml
 from chatcensus.judging import Judged
 
@@ -37,9 +39,9 @@ class Measurement(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     model: str
-    prompt_version: str
-    taxonomy_version: str
-    gold_version: str
+    prompt_version: Version
+    taxonomy_version: Version
+    gold_version: Version
     is_stand_in: bool
     is_baseline: bool = False
     measured_on: date
@@ -69,6 +71,13 @@ class Measurements(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     measurements: tuple[Measurement, ...] = Field(default=())
+
+    @model_validator(mode="after")
+    def _has_one_baseline_of_a_kind(self) -> "Measurements":
+        kinds = [each.kind for each in self.measurements if each.is_baseline]
+        if len(set(kinds)) < len(kinds):  # what is left of two branches that have measured
+            raise ValueError("two baselines of the same rows and taxonomy: write is_baseline: false for one of them")
+        return self
 
     def latest(self, like: Measurement) -> Measurement | None:
         """Return the latest that *like* can be compared with."""
@@ -109,7 +118,6 @@ def measured(
     model: str,
     prompt_version: str,
     taxonomy_version: str,
-    gold_version: str,
     measured_on: date,
 ) -> Measurement:
     """
@@ -137,7 +145,7 @@ def measured(
         model=model,
         prompt_version=prompt_version,
         taxonomy_version=taxonomy_version,
-        gold_version=gold_version,
+        gold_version=gold_version(rows),
         is_stand_in=any(each.bill.answered_by == STAND_IN for each in found),
         measured_on=measured_on,
         cost_micro_usd=paid,
@@ -165,12 +173,33 @@ def _correct(rows: Iterable[GoldRow], answers: Mapping[str, tuple[str, int] | st
     return {language: (correct[language], total) for language, total in sorted(totals.items())}
 
 
-def read_measurements(folder: Path) -> Measurements:
-    """Return the measurements of *folder*; none where there is no file. Errors: SetupError when the file is wrong."""
+def read_measurements(folder: Path, rows: Sequence[GoldRow]) -> Measurements:
+    """
+    Return the measurements of *folder*; none where there is no file.
+
+    Errors: SetupError when the file is wrong, or what it says of *rows* cannot be: an edit by hand may lower the bar.
+    """
     path = folder / FILE
-    return read_yaml(path, Measurements) if path.exists() else Measurements()
+    kept = read_yaml(path, Measurements) if path.exists() else Measurements()
+    ids, version = {row.id for row in rows}, gold_version(rows)
+    for each in kept.measurements:
+        if each.gold_version == version and (
+            each.answers.keys() != ids or each.correct != _correct(rows, each.answers)
+        ):
+            raise SetupError(
+                f"{path}: the answers of {each.model!r} with prompt {each.prompt_version} are not those to the gold "
+                "rows that it names, or counted wrong: take back what was edited by hand"
+            )
+    return kept
 
 
 def write_measurements(folder: Path, measurements: Measurements) -> None:
     """Write the measurements of *folder*, each answer as a line of its own: a prompt's effect is then a short diff."""
     (folder / FILE).write_text(_HEAD + as_yaml(measurements), encoding="utf-8")
+
+
+def check_writable(folder: Path) -> None:
+    """Errors: SetupError when the measurements of *folder* cannot be kept; to be asked before anything is paid."""
+    path = folder / FILE
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise SetupError(f"{path} cannot be written, so nothing was measured: gold check keeps nothing")

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from chatcensus.contender import Contender
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.gold_rows import GoldRow, parsed_rows, read_gold_rows
 from chatcensus.include import read_yaml
 from chatcensus.instructions import rendered_instructions
@@ -47,7 +48,8 @@ class TrialInclude:
 
         Shape: with those that were *reviewed*, lines by their place; of two for one conversation the later one counts.
         """
-        ours = read_gold_rows(self.folder / "gold", self.taxonomy)
+        crosswalk = read_yaml(self.folder / "prompts/crosswalk.yaml", Crosswalk)
+        ours = read_gold_rows(self.folder / "gold", self.taxonomy, crosswalk).rows
         theirs = (row for place, lines in (reviewed or {}).items() for _, row in parsed_rows(place, lines))
         rows = sorted([*ours, *theirs], key=lambda row: row.labelled_on)
         return {lot(seed, row.id if row.turns is None else f"gold/{row.id}"): row for row in rows}

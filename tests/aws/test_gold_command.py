@@ -182,6 +182,30 @@ def test_without_rows_it_says_so(include: Path):
 
 
 @pytest.mark.usefixtures("local_aws")
+def test_after_a_split_both_name_the_rows_that_wait_for_a_person_and_judge_the_others(include: Path):
+    path, crosswalk = include / "gold/ours.jsonl", include / "prompts/crosswalk.yaml"
+    path.write_text(path.read_text().replace(TAXONOMY.version, "1" * 12))
+    step = {
+        "from": "1" * 12,
+        "to": TAXONOMY.version,
+        "since": date(2026, 11, 2),
+        "split": {"office": ["office", "other"]},
+    }
+    crosswalk.write_text(yaml.safe_dump({"steps": [step]}))
+
+    for command in ("measure", "check"):
+        told = CliRunner().invoke(app, ["gold", command, "--model", "stand-in", "--include", str(include)])
+
+        assert "left out: 1 whose category was split, to be labelled again: g3" in told.stderr
+        assert told.exit_code == 0
+    assert measurements(include)[0]["correct"] == {"en": [1, 1], "ja": [1, 1]}
+
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if '"g3"' in line))
+    with pytest.raises(SetupError, match=": left out: 1 whose category was split, to be labelled again: g3"):
+        run("check", include)
+
+
+@pytest.mark.usefixtures("local_aws")
 @pytest.mark.parametrize("command", ["measure", "check"])
 def test_the_json_has_the_keys_of_the_manual(include: Path, command: str):
     run("measure", include)

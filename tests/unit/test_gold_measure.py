@@ -10,13 +10,22 @@ import pytest
 
 from chatcensus.agreement import mcnemar
 from chatcensus.answer import Judgement, Reason
-from chatcensus.asking import Bill
+from chatcensus.bill import Bill
 from chatcensus.conversation import Turn
 from chatcensus.errors import SetupError
 from chatcensus.gold_change import Change
 from chatcensus.gold_counts import Counts, random_rows
 from chatcensus.gold_figures import Figures
-from chatcensus.gold_measure import Measurement, Measurements, measured, read_measurements, right, write_measurements
+from chatcensus.gold_measure import (
+    FILE,
+    Measurement,
+    Measurements,
+    check_writable,
+    measured,
+    read_measurements,
+    right,
+    write_measurements,
+)
 from chatcensus.gold_rows import GoldRow
 from chatcensus.judging import Judged
 from chatcensus.taxonomy import Category, Taxonomy, Text
@@ -53,7 +62,7 @@ def measurement(
     """A measurement by the category of each row; what is not given is right."""
     found = (judged(row.id, Judgement(answers.get(row.id, row.category), 3), by) for row in rows)
     return measured(
-        rows, found, model="a-model", prompt_version=prompt, taxonomy_version=TAXONOMY.version, gold_version="1" * 12,
+        rows, found, model="a-model", prompt_version=prompt, taxonomy_version=TAXONOMY.version,
         measured_on=DAY,
     )  # fmt: skip
 
@@ -67,7 +76,7 @@ def test_a_measurement_keeps_answers_counts_and_costs_and_no_text():
     ]
 
     kept = measured(
-        ROWS, found, model="a-model", prompt_version="a" * 12, taxonomy_version="b" * 12, gold_version="1" * 12,
+        ROWS, found, model="a-model", prompt_version="a" * 12, taxonomy_version="b" * 12,
         measured_on=DAY,
     )  # fmt: skip
 
@@ -83,7 +92,7 @@ def test_half_a_measurement_is_refused_with_what_it_has_cost(last: list[Judged])
 
     with pytest.raises(SetupError, match=r"3 of 4 gold rows were judged for 0\.0000 USD"):
         measured(
-            ROWS, found, model="m", prompt_version="a" * 12, taxonomy_version="b" * 12, gold_version="1" * 12,
+            ROWS, found, model="m", prompt_version="a" * 12, taxonomy_version="b" * 12,
             measured_on=DAY,
         )  # fmt: skip
 
@@ -93,8 +102,46 @@ def test_measurements_are_read_as_they_were_written(tmp_path: Path):
 
     write_measurements(tmp_path, kept)
 
-    assert read_measurements(tmp_path) == kept
-    assert read_measurements(tmp_path / "none") == Measurements()
+    assert read_measurements(tmp_path, ROWS) == kept
+    assert read_measurements(tmp_path / "none", ROWS) == Measurements()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        pytest.param("en: [3, 3]", "en: [2, 3]", "counted wrong", id="a lower bar"),
+        pytest.param("g1: [coding, 3]", "g1: [other, 3]", "counted wrong", id="another answer"),
+        pytest.param("g4: [other, 3]", "g5: [other, 3]", "not those to the gold rows", id="a row that is not there"),
+        pytest.param("  is_baseline: false", "  is_baseline: true", "two baselines", id="a merge of two branches"),
+        pytest.param(f"prompt_version: {'a' * 12}", f"prompt_version: {CANARY}", "should match", id="a text"),
+        pytest.param("measurements:", "<<<<<<< main\nmeasurements:", "not YAML at line 3", id="marks of a conflict"),
+    ],
+)  # fmt: skip
+def test_measurements_that_were_edited_by_hand_are_refused(tmp_path: Path, old: str, new: str, told: str):
+    kept = Measurements().with_one_more(measurement({}), is_baseline=False)
+    write_measurements(tmp_path, kept.with_one_more(measurement({"g2": "other"}, prompt="b" * 12), is_baseline=False))
+    path = tmp_path / FILE
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+    with pytest.raises(SetupError, match=told) as refused:
+        read_measurements(tmp_path, ROWS)
+
+    assert CANARY not in str(refused.value)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_paid(tmp_path: Path):
+    check_writable(tmp_path)
+
+    with pytest.raises(SetupError, match="cannot be written, so nothing was measured"):
+        check_writable(tmp_path / "none")
+
+
+def test_measurements_of_other_rows_are_no_concern_of_these(tmp_path: Path):
+    kept = Measurements().with_one_more(measurement({}), is_baseline=False)
+    write_measurements(tmp_path, kept)
+
+    assert read_measurements(tmp_path, [*ROWS, gold_row("g9", "office")]) == kept
 
 
 def test_the_first_is_the_baseline_and_stays_it_until_another_is_made_the_baseline():

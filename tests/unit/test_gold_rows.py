@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from chatcensus.__main__ import app
 from chatcensus.conversation import Turn
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.errors import SetupError
 from chatcensus.gold_import import imported, taxonomy_of
-from chatcensus.gold_rows import GoldRow, gold_version, read_gold_rows, write_gold_rows
+from chatcensus.gold_rows import GoldRow, GoldRows, gold_version, read_gold_rows, write_gold_rows
 from chatcensus.include import read_yaml
 from chatcensus.taxonomy import Taxonomy
 from tests.fakes import INCLUDE, TAXONOMY
@@ -43,17 +44,61 @@ def test_rows_are_read_as_they_were_written_whatever_their_text_holds(tmp_path: 
 
     write_gold_rows(tmp_path / "a.jsonl", rows)
 
-    assert read_gold_rows(tmp_path, TAXONOMY) == rows
+    assert read_gold_rows(tmp_path, TAXONOMY, Crosswalk()) == GoldRows(rows)
 
 
-def test_rows_of_another_taxonomy_are_left_out(tmp_path: Path):
+def test_rows_of_another_taxonomy_are_left_out_and_counted(tmp_path: Path):
     write_gold_rows(tmp_path / "a.jsonl", [row("g1", taxonomy_version="f" * 12, category="gone"), row("g2")])
 
-    assert [each.id for each in read_gold_rows(tmp_path, TAXONOMY)] == ["g2"]
+    found = read_gold_rows(tmp_path, TAXONOMY, Crosswalk())
+
+    assert ([each.id for each in found.rows], found.foreign) == (["g2"], 1)
+    assert list(found.left_out()) == [
+        "left out: 1 of another taxonomy, from which no step of crosswalk.yaml leads here"
+    ]
 
 
 def test_no_folder_has_no_rows(tmp_path: Path):
-    assert read_gold_rows(tmp_path / "none", TAXONOMY) == []
+    assert read_gold_rows(tmp_path / "none", TAXONOMY, Crosswalk()) == GoldRows()
+
+
+def crosswalk(to: str = TAXONOMY.version) -> Crosswalk:
+    """What was `programming` is `coding`; then `other` was split, and `office` was one of its parts."""
+    steps = [
+        {"from": "1" * 12, "to": "2" * 12, "since": DAY, "renamed": {"programming": "coding"}},
+        {"from": "2" * 12, "to": to, "since": DAY, "split": {"other": ["other", "office"]}},
+    ]
+    return Crosswalk.model_validate({"steps": steps})
+
+
+def test_older_rows_are_taken_by_their_name_of_today_and_those_of_a_split_category_wait_for_a_person(tmp_path: Path):
+    older = [row("g1", category="programming"), row("g2", category="other"), row("g3", category="writing")]
+    rows = [each.model_copy(update={"taxonomy_version": "1" * 12}) for each in older]
+    write_gold_rows(tmp_path / "a.jsonl", [*rows, row("g4", category="other"), row("g5", taxonomy_version="3" * 12)])
+
+    found = read_gold_rows(tmp_path, TAXONOMY, crosswalk())
+
+    assert [(each.id, each.category, each.taxonomy_version) for each in found.rows] == [
+        ("g1", "coding", TAXONOMY.version),
+        ("g3", "writing", TAXONOMY.version),
+        ("g4", "other", TAXONOMY.version),
+    ]
+    assert (found.split, found.foreign) == (["g2"], 1)
+    assert next(found.left_out()) == "left out: 1 whose category was split, to be labelled again: g2"
+
+
+def test_steps_that_lead_to_another_taxonomy_take_no_row_with_them(tmp_path: Path):
+    write_gold_rows(tmp_path / "a.jsonl", [row("g1", taxonomy_version="1" * 12)])
+
+    assert read_gold_rows(tmp_path, TAXONOMY, crosswalk(to="4" * 12)) == GoldRows(foreign=1)
+
+
+def test_an_id_stands_once_also_where_one_of_the_two_waits_for_a_person(tmp_path: Path):
+    old = row("g1", category="other", taxonomy_version="2" * 12)
+    write_gold_rows(tmp_path / "a.jsonl", [old, row("g1", category="office")])
+
+    with pytest.raises(SetupError, match="line 2 has an id that another gold row has"):
+        read_gold_rows(tmp_path, TAXONOMY, crosswalk())
 
 
 @pytest.mark.parametrize(
@@ -75,7 +120,7 @@ def test_a_line_that_is_no_gold_row_is_named_and_not_quoted(tmp_path: Path, line
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
 
     with pytest.raises(SetupError, match=told) as refused:
-        read_gold_rows(tmp_path, TAXONOMY)
+        read_gold_rows(tmp_path, TAXONOMY, Crosswalk())
 
     assert CANARY not in str(refused.value)
 
@@ -92,7 +137,7 @@ def test_a_file_that_is_not_utf_8_is_named_and_not_quoted(tmp_path: Path):
     (tmp_path / "a.jsonl").write_bytes(b"\xff" + CANARY.encode())
 
     with pytest.raises(SetupError, match=r"a\.jsonl: cannot be read \(UnicodeDecodeError\)") as refused:
-        read_gold_rows(tmp_path, TAXONOMY)
+        read_gold_rows(tmp_path, TAXONOMY, Crosswalk())
 
     assert CANARY not in str(refused.value)
 
@@ -100,15 +145,30 @@ def test_a_file_that_is_not_utf_8_is_named_and_not_quoted(tmp_path: Path):
 # Our own set
 
 
-OURS = read_gold_rows(INCLUDE / "gold", TAXONOMY)
+CROSSWALK = read_yaml(INCLUDE / "prompts/crosswalk.yaml", Crosswalk)
+OURS = read_gold_rows(INCLUDE / "gold", TAXONOMY, CROSSWALK).rows
 
 
-def test_our_set_is_of_the_present_taxonomy_and_has_each_category_three_times_in_each_language():
+def test_our_set_has_each_category_that_no_split_has_touched_three_times_in_each_language():
     found = Counter((each.language, each.category) for each in OURS if each.turns)
+    parts = {
+        CROSSWALK.today(step.after, key) for step in CROSSWALK.steps for keys in step.split.values() for key in keys
+    }
 
     assert len(OURS) >= 60
-    assert {(language, key): count for language in ("en", "ja") for key in TAXONOMY.keys
+    assert {(language, key): count for language in ("en", "ja") for key in TAXONOMY.keys - parts
             if (count := found[language, key]) < 3} == {}  # fmt: skip
+
+
+def test_no_row_of_ours_is_of_a_taxonomy_from_which_no_step_leads_here():
+    assert read_gold_rows(INCLUDE / "gold", TAXONOMY, CROSSWALK).foreign == 0
+
+
+def test_no_text_of_ours_stands_in_the_prompt_whose_examples_the_model_has_before_it():
+    prompt = (INCLUDE / "prompts/classify.md").read_text() + (INCLUDE / "prompts/taxonomy.yaml").read_text()
+
+    assert [each.id for each in OURS for turn in each.turns or () if turn.role == "user" and len(turn.text) > 1
+            and turn.text.rstrip("?？。") in prompt] == []  # fmt: skip
 
 
 def test_our_set_has_every_score_in_each_language_and_conversations_of_several_turns():
@@ -151,6 +211,10 @@ def test_a_labelled_conversation_becomes_a_row_in_our_words():
         pytest.param("[" * 100_000, "not_a_row", id="too deep"),
         pytest.param(json.dumps([CANARY]), "not_a_row", id="no object"),
         pytest.param(labelled("c2", id=7), "not_a_row", id="an id that is a number"),
+        pytest.param(labelled("c2", id=f"a sentence {CANARY}"), "not_a_row", id="a text as its id"),
+        pytest.param(labelled("c2", id="c\u202e2"), "not_a_row", id="a mark of direction in its id"),
+        pytest.param(labelled("c2", id="c" * 129), "not_a_row", id="a long id"),
+        pytest.param(labelled("c2", language=f"en {CANARY}"), "not_a_row", id="a text as its language"),
         pytest.param(labelled("c2", id=f"\ud800{CANARY}"), "not_a_row", id="half a character in its id"),
         pytest.param(labelled("c2", None), "unlabelled", id="no label"),
         pytest.param(labelled("c2", CANARY), "unmapped", id="a label that the map does not have"),
@@ -273,8 +337,8 @@ def test_labelled_conversations_of_others_come_in_with_their_own_taxonomy_or_in_
 
     # Few of its conversations say the same twice; 350 carry no label.
     assert "350  unlabelled" in as_theirs
-    found = read_gold_rows(rows, read_yaml(its, Taxonomy))
+    found = read_gold_rows(rows, read_yaml(its, Taxonomy), CROSSWALK).rows
     assert len(found) == 160
     assert set(Counter(each.category for each in found).values()) == {20}
     assert "40  left_out" in as_ours
-    assert len(read_gold_rows(rows, TAXONOMY)) == 120
+    assert len(read_gold_rows(rows, TAXONOMY, CROSSWALK).rows) == 120

@@ -1,14 +1,17 @@
 """Judge gold rows as a run would: the same prompt, routes and answers, with money of their own."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from chatcensus.asking import Asker, Clock
+from chatcensus.asking import Asker
 from chatcensus.aws.judges import judges
+from chatcensus.clock import Clock
 from chatcensus.conversation import Conversation, estimated_tokens
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.errors import SetupError
 from chatcensus.gold_measure import Measurement, measured
 from chatcensus.gold_rows import GoldRow, gold_version, read_gold_rows
@@ -22,24 +25,30 @@ from chatcensus.spreading import Spread
 from chatcensus.taxonomy import Taxonomy
 
 IN_FLIGHT = 8
+_SILENCE_S = 60.0  # a person waits, or a CI: a run is more patient
 
 
 class Judging:
     """
     The gold rows of *folder* that have a text, before the model that shall judge them.
 
-    Shape: *elsewhere* counts the rows that name a conversation of the table instead. Units: *max_micro_usd*.
+    Shape: *left_out* says which rows are not among them, and why; when *stop* is set, no call begins any
+    more. Units: *max_micro_usd*.
     Errors: SetupError for a file that is wrong, no row, or too little money; nothing was sent then.
     """
 
     def __init__(self, include: Path, folder: Path, taxonomy: Taxonomy, model_id: str, max_micro_usd: int) -> None:
         self.folder, self.taxonomy, self.model_id, self.max_micro_usd = folder, taxonomy, model_id, max_micro_usd
-        found = read_gold_rows(folder, taxonomy)
-        self.rows: list[GoldRow] = [row for row in found if row.turns is not None]
-        self.elsewhere = len(found) - len(self.rows)
+        found = read_gold_rows(folder, taxonomy, read_yaml(include / "prompts/crosswalk.yaml", Crosswalk))
+        self.rows: list[GoldRow] = [row for row in found.rows if row.turns is not None]
+        self.left_out = list(found.left_out())
+        if elsewhere := len(found.rows) - len(self.rows):
+            self.left_out.append(f"left out: {elsewhere} that are in the table only; model_trial has them judged")
         if not self.rows:
-            raise SetupError(f"{folder} has no gold rows with a text of taxonomy {taxonomy.version}: docs/gold.md")
+            why = "; ".join(self.left_out) or "there are none"
+            raise SetupError(f"{folder} has no gold rows with a text of taxonomy {taxonomy.version}: {why}")
         self.gold_version = gold_version(self.rows)
+        self.stop = threading.Event()
         self._instructions = rendered_instructions(include, taxonomy)
         self._models = include / "prompts/models.yaml"
 
@@ -53,7 +62,11 @@ class Judging:
         timed = [replace(way, judge=Timed(way.judge)) for way in ways]
         spread = Spread.over(timed, clock, estimated_tokens(self._instructions))
         ledger = Apart(Allowance(self.max_micro_usd))
-        return Asker(spread, ledger, model, self._instructions, self.taxonomy, clock, is_stopped=lambda: False)
+
+        def is_stopped() -> bool:
+            return self.stop.is_set() or spread.silent_s() >= _SILENCE_S
+
+        return Asker(spread, ledger, model, self._instructions, self.taxonomy, clock, is_stopped)
 
     @cached_property
     def forecast_micro_usd(self) -> int:
@@ -74,7 +87,6 @@ class Judging:
             model=self.model_id,
             prompt_version=prompt_version(self._instructions),
             taxonomy_version=self.taxonomy.version,
-            gold_version=self.gold_version,
             measured_on=datetime.now(UTC).date(),
         )
 

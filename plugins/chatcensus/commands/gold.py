@@ -1,6 +1,7 @@
 """`gold`: conversations that people have labelled, what the judge makes of them, and whether that has become worse."""
 
 import math
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,10 +111,11 @@ def measure(
     """Let the model judge the gold rows: paid. Shows how right it is, and keeps that beside the rows."""
     from chatcensus.gold_change import Change
     from chatcensus.gold_figures import Figures
-    from chatcensus.gold_measure import read_measurements, write_measurements
+    from chatcensus.gold_measure import check_writable, read_measurements, write_measurements
 
     judging = _judging(include, gold, taxonomy, model, max_usd)
-    kept = read_measurements(judging.folder)
+    kept = read_measurements(judging.folder, judging.rows)
+    check_writable(judging.folder)
     new = _measured(judging)
     before = kept.latest(new)
     kept = kept.with_one_more(new, is_baseline=baseline)
@@ -143,7 +145,7 @@ def check(
     from chatcensus.gold_measure import read_measurements
 
     judging = _judging(include, gold, taxonomy, model, max_usd)
-    kept = read_measurements(judging.folder)
+    kept = read_measurements(judging.folder, judging.rows)
     if not kept.has_baseline(judging.gold_version, judging.taxonomy.version):
         raise SetupError(
             f"there is no baseline of gold rows {judging.gold_version} with taxonomy {judging.taxonomy.version}, so "
@@ -188,7 +190,7 @@ def counts(table: options.Table, snapshot_bucket: Bucket, include: options.Inclu
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8").split("\n")
+        return file.read_text(encoding="utf-8-sig").split("\n")  # an editor may have put a mark at its beginning
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"{str(file)!r} cannot be read as UTF-8 text ({type(error).__name__})") from None
 
@@ -222,12 +224,22 @@ def _judging(include: Path, gold: Path | None, taxonomy: Path | None, model: str
 def _measured(judging: "Judging") -> "Measurement":
     typer.echo(
         f"{len(judging.rows)} gold rows will cost about {judging.forecast_micro_usd / 1e6:.4f} USD, less where the "
-        f"prompt is cached, and at most {judging.max_micro_usd / 1e6:.4f}"
-        + (f"; {judging.elsewhere} that are in the table only are left to model_trial" if judging.elsewhere else ""),
+        f"prompt is cached, and at most {judging.max_micro_usd / 1e6:.4f}",
         err=True,
     )
-    with progress("rows judged", len(judging.rows)) as tell:
-        return judging.measured(tell)
+    for line in judging.left_out:
+        typer.echo(line, err=True)
+
+    def interrupt(*_: object) -> None:
+        judging.stop.set()  # else the calls that wait for a busy model would be waited for
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with progress("rows judged", len(judging.rows)) as tell:
+            return judging.measured(tell)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _figures(measurement: "Measurement") -> dict[str, object]:
