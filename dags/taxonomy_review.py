@@ -15,7 +15,7 @@ Reads what lies in a category such as `other`, lets a model propose what new one
 | **What `adopt` changes** | Nothing that is in force. It writes files; `chatcensus taxonomy adopt` fetches them. |
 | **And then** | Commit, deploy, and judge again what `adopt` names, and only that. |
 | **Safe to rerun** | Yes. A finished task repeats nothing; a cleared one that failed pays again within `max_usd`. |
-| **When `gather` is red** | There are too few conversations, or the files disagree: see its message. |
+| **When `gather` is red** | The files disagree: see its message. With fewer than 20 conversations it is skipped. |
 | **When `propose` or `count` is red** | The money was used up, or the model cannot be used: see its message. |
 
 Definitions become part of the instructions to the model: read them as such before you approve. docs/taxonomy.md

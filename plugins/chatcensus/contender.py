@@ -33,8 +33,8 @@ class Contender:
         """Return the contender that *text* names, as in CONTENDER. Errors: SetupError for any other text."""
         if not re.fullmatch(CONTENDER, text):
             raise SetupError(
-                f"contender {text!r} is none: write a model_id, then @tool, @prompt or @json_schema and @prompts/… .md "
-                f"where you want to try these"
+                f"contender {text!r} is none: write a model_id, then @tool, @prompt or @json_schema, then "
+                f"@prompts/<file>.md, where you want to try these"
             )
         model, *rest = text.split("@")
         modes: list[OutputMode] = [part for part in rest if not part.startswith("prompts/")]  # type: ignore[misc]

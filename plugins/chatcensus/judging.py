@@ -3,15 +3,17 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, as_completed, wait
 from dataclasses import dataclass
 
 from chatcensus.answer import Judgement, Reason, Reply
-from chatcensus.asking import Asker, Bill, Judge
+from chatcensus.asking import Asker
+from chatcensus.bill import Bill
 from chatcensus.conversation import Conversation
 from chatcensus.crew import Threads
 from chatcensus.model_catalog import OutputMode
 from chatcensus.purse import Budget
+from chatcensus.spreading import Judge
 
 _LOOK_AGAIN_S = 1.0
 
@@ -104,7 +106,7 @@ def judge(
     Shape: ends early when the money is used up or the asker is stopped; what was not begun is not yielded. Give the
     asker `Apart(Allowance(…))` as its ledger. *renew* is called once a second at the least; so it is at each None among
     the *conversations*, which says that the next one is waited for.
-    Errors: those of `Asker.verdict`, after what is in flight has ended.
+    Errors: those of `Asker.verdict`, of *conversations* and *renew*; what is in flight then is paid, and yielded first.
     """
     running: set[Future[Judged]] = set()
     with Threads(in_flight) as crew:
@@ -119,18 +121,23 @@ def judge(
                     running.add(crew.submit(_judged, conversation, asker))
             while running:
                 yield from _finished(crew, running, renew)
+        except Exception:
+            for future in as_completed(running):
+                if not future.exception():
+                    yield future.result()
+            raise
         finally:
-            while running:  # what is paid for is paid: the money of these calls is settled before the purse is closed
-                running -= crew.first_done(running, _LOOK_AGAIN_S)
+            wait(running)  # the money of these calls is settled before the purse is closed
             asker.purse.close()
 
 
 def _finished(crew: Threads, running: set[Future[Judged]], renew: Callable[[], object]) -> Iterator[Judged]:
     done = crew.first_done(running, _LOOK_AGAIN_S)
-    running -= done
     renew()
     for future in done:
-        yield future.result()
+        judged = future.result()
+        running.discard(future)
+        yield judged
 
 
 def _judged(conversation: Conversation, asker: Asker) -> Judged:

@@ -32,12 +32,18 @@ class Fault(StrEnum):
     MARKUP = "markup"
     DIGITS = "digits"
     ADDRESS = "address"
+    LETTERS = "letters"
+    CODE = "code"
     QUOTATION = "quotation"
 
 
 _FIELDS, _LANGUAGES = {"key", "label", "definition"}, {"en", "ja"}
 _MARKUP = re.compile(r"[<>{}\[\]`|\\]")
-_DIGITS = re.compile(r"\d(?:[\s.,:()/+-]{0,2}\d){3}")
+_DIGIT = r"[\d〇零一二三四五六七八九]"
+_DIGITS = re.compile(rf"{_DIGIT}(?:[\W_]{{0,2}}{_DIGIT}){{3}}")
+# ASCII, kana, Chinese characters, and their punctuation: no letters that only look like others, and none that hide.
+_LETTERS = re.compile(r"[ -~\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u2010-\u2026\u00b7]*")
+_CODE = re.compile(r"[a-z0-9]{25}")  # longer than a word: base64 and the like
 _ADDRESS = re.compile(r"@|://|www\.|[\w-]\.[\w-]{2}")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -107,8 +113,9 @@ def screened(
     """
     Return the proposals that say nothing of one conversation alone, and why the others are dropped.
 
-    A proposal falls by a number of four digits or more, an e-mail or web address, or a run of words that stands in one
-    of *texts* and not in the taxonomy in force. Case, width, punctuation and blanks make no difference.
+    A proposal falls by a number of four digits or more, an e-mail or web address, a letter that is neither English nor
+    Japanese, a code, or a run of words that stands in one of *texts* and not in the taxonomy in force. Case, width,
+    punctuation and blanks make no difference.
     """
     known = {run for words in _words_of(taxonomy.categories) for run in _runs(words)}
     runs = {category.key: {run for words in _words_of([category]) for run in _runs(words)} for category in proposals}
@@ -129,6 +136,10 @@ def _private(category: Category, quoted: set[str]) -> Fault | None:
             return Fault.DIGITS
         if _ADDRESS.search(words):
             return Fault.ADDRESS
+        if not _LETTERS.fullmatch(words):
+            return Fault.LETTERS
+        if _CODE.search(words):
+            return Fault.CODE
     return Fault.QUOTATION if quoted else None
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
 from chatcensus.answer import Reason
-from chatcensus.asking import Asker, Bill
+from chatcensus.asking import Asker
+from chatcensus.bill import Bill
 from chatcensus.conversation import Conversation, Transcript, clean, transcript
 from chatcensus.crew import Threads
 from chatcensus.errors import ChatCensusError, RequestRefused, SetupError
@@ -157,6 +158,9 @@ class Proposer:
 
     def _unusable(self, found: Proposed) -> ChatCensusError:
         if self.asker.is_spent:
-            return SetupError("max_usd was used up before there was a proposal: trigger another run with more")
+            return SetupError(
+                "max_usd or the quota of the day was used up before there was a proposal, the log says which: trigger "
+                "another run, with more or tomorrow"
+            )
         reasons = ", ".join(sorted(found.dropped)) or "no answer"
         return SetupError(f"no answer of the model can be used ({reasons}): choose another one in chatcensus_model")

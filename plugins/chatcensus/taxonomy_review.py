@@ -23,11 +23,6 @@ LEAST_SHARE = 0.01  # of the conversations that were read
 NONE_OF_THEM = "none of them"
 
 
-def review_name(run_id: str) -> str:
-    """Return the name of the review of the run *run_id*: 12 hex digits, so that a person can type it."""
-    return hashlib.sha256(run_id.encode()).hexdigest()[:12]
-
-
 class Gathered(BaseModel):
     """One conversation that a review reads, without any text of it."""
 

@@ -62,6 +62,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     draw: str
+    content_hash: str
     missing: Literal["deleted", "changed"] | None = None
     category: str | None = None
     inquiry_score: int | None = None
@@ -86,8 +87,8 @@ def of_lines(text: str, model: type[RowT]) -> list[RowT]:
     return [model.model_validate_json(line) for line in text.split("\n") if line]
 
 
-def answer_of(judged: Judged) -> Answer | None:
-    """Return what is kept of *judged*, whose id is a draw; None where there is no verdict."""
+def answer_of(judged: Judged, content_hash: str) -> Answer | None:
+    """Return what is kept of *judged*, whose id is a draw, about that content; None where there is no verdict."""
     verdict, bill = judged.verdict, judged.bill
     if verdict is None:
         return None
@@ -98,6 +99,7 @@ def answer_of(judged: Judged) -> Answer | None:
     )
     return Answer(
         draw=judged.conversation_id,
+        content_hash=content_hash,
         answered_by=bill.answered_by,
         attempts=bill.attempts,
         possibly_paid=bill.possibly_paid,

@@ -1,6 +1,5 @@
 """How many conversations a trial can pay for, and what each contender may spend."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,7 +81,8 @@ def planned(chosen: Sequence[Weighed], tried: Sequence[Tried], money: int) -> li
     return [
         {
             "name": each.name,
-            "file": f"{number}-{each.name.replace('/', '-')}-{_digest(each, chosen)}",
+            # Answers are used again where, and only where, the instructions and the conversation are the same.
+            "file": f"{number}-{each.name.replace('/', '-')}-{prompt_version(each.instructions)}",
             "model": each.model.model_id,
             "output_modes": list(each.model.output_modes),
             "prompt_version": prompt_version(each.instructions),
@@ -91,9 +91,3 @@ def planned(chosen: Sequence[Weighed], tried: Sequence[Tried], money: int) -> li
         }
         for number, (each, forecast) in enumerate(zip(tried, forecasts, strict=True), 1)
     ]
-
-
-def _digest(tried: Tried, chosen: Sequence[Weighed]) -> str:
-    """Return 8 hex digits of what is asked: answers are used again where, and only where, all of it is the same."""
-    asked = [prompt_version(tried.instructions), *(f"{drawn.draw} {drawn.content_hash}" for drawn, _ in chosen)]
-    return hashlib.sha256("\n".join(asked).encode()).hexdigest()[:8]

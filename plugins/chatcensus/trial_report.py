@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from chatcensus.agreement import Kappa, cohen_kappa, weighted_kappa, wilson
@@ -49,7 +49,7 @@ def compared(trial: Trial) -> dict[str, Any]:
     """Return the figures of a trial as plain values, the cheapest contender first; money is micro-USD."""
     common = trial.common
     rows = [{"contender": name, **_figures(trial, common, answers)} for name, answers in trial.answers.items()]
-    rows.sort(key=lambda row: (row["micro_usd_per_1000"] or 0, row["contender"]))
+    rows.sort(key=lambda row: (row["micro_usd_per_1000"], row["contender"]))
     sampled = [each for each in common if each.stratum]
     return {
         "drawn": len(trial.drawn),
@@ -82,16 +82,18 @@ def _figures(trial: Trial, common: Sequence[Drawn], answers: Answers) -> dict[st
     }
 
 
-def _per_1000(sizes: Mapping[str, int], common: Sequence[Drawn], answers: Answers) -> int | None:
-    """Return micro-USD for 1,000 conversations as the table has them: each stratum counts by its part of the table."""
-    costs = {
-        stratum: [answers[each.draw].cost_micro_usd for each in common if each.stratum == stratum] for stratum in sizes
-    }
-    known = sum(sizes[stratum] for stratum, found in costs.items() if found)
-    if not known:
-        return None
-    weighted = sum(sizes[stratum] * sum(found) / len(found) for stratum, found in costs.items() if found)
-    return round(1000 * weighted / known)
+def _per_1000(sizes: Mapping[str, int], common: Sequence[Drawn], answers: Answers) -> int:
+    """
+    Return micro-USD for 1,000 conversations as the table has them: each stratum counts by its part of the table.
+
+    Of a table from which none was judged, 1,000 such as the gold rows.
+    """
+    costs: dict[str | None, list[int]] = {}
+    for each in common:
+        costs.setdefault(each.stratum, []).append(answers[each.draw].cost_micro_usd)
+    weights: dict[str | None, int] = {stratum: sizes[stratum] for stratum in costs if stratum} or {None: 1}
+    weighted = sum(weight * mean(costs[stratum]) for stratum, weight in weights.items())
+    return round(1000 * weighted / sum(weights.values()))
 
 
 def _accuracy(common: Sequence[Drawn], answers: Answers) -> Iterator[dict[str, Any]]:
@@ -122,7 +124,7 @@ def _pair(
         (first[each.draw].category == each.label, second[each.draw].category == each.label) for each in gold
     )
     found = worth(right[True, False], right[False, True], len(gold))
-    more_usd = ((dearer["micro_usd_per_1000"] or 0) - (cheaper["micro_usd_per_1000"] or 0)) / 1e6
+    more_usd = (dearer["micro_usd_per_1000"] - cheaper["micro_usd_per_1000"]) / 1e6
     names = cheaper["contender"], dearer["contender"]
     return {
         "cheaper": names[0],

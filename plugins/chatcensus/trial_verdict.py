@@ -91,7 +91,8 @@ def _english(found: Worth, cheaper: str, dearer: str, more_usd: float) -> Iterat
     if found.answer == "yes":
         yield f"Yes, {dearer} is worth {price} than {cheaper}: {right}."
     elif found.answer == "no":
-        yield f"No, {dearer} is not worth {price} than {cheaper}: {right}, and less than {MARGIN:.0%} does not count."
+        yield f"No, {dearer} is not worth {price} than {cheaper}: {right};"
+        yield f"less than {MARGIN * 100:.0f} points do not count."
     else:
         yield f"Cannot tell whether {dearer} is worth {price} than {cheaper}: {right};"
         yield f"about {found.needed:,} gold rows would tell."

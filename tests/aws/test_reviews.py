@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from chatcensus.__main__ import app
 from chatcensus.aws.lookup import Lookup
 from chatcensus.aws.reviews import ANSWERS, CATEGORIES, SHEET, Reviews, evaluated_items
-from chatcensus.aws.table_walk import describe
 from chatcensus.conversation import Turn, transcript
 from chatcensus.errors import SetupError
 from chatcensus.evaluation import ATTRIBUTE
@@ -39,7 +38,7 @@ def put(aws: Any, item: dict[str, Any], table: str = TABLE) -> None:
 
 def lookup(aws: Any, mapping: TableMapping = MAPPING, table: str = TABLE) -> Lookup:
     dynamodb = aws.client("dynamodb")
-    return Lookup(dynamodb, describe(dynamodb, table, mapping), mapping, aws.client("s3"))
+    return Lookup(dynamodb, table, mapping, aws.client("s3"))
 
 
 def create_table(aws: Any, **keys: str) -> str:

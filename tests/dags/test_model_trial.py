@@ -192,7 +192,11 @@ def test_the_table_model_trials_can_be_asked(trial: Trial):
 @pytest.mark.airflow
 def test_no_text_of_a_conversation_leaves_the_table(trial: Trial):
     s3 = trial.aws.client("s3")
-    found = s3.list_objects_v2(Bucket=RESULT_BUCKET, Prefix="trials/")["Contents"]
+    found = [
+        each
+        for prefix in ("samples/", "trials/")
+        for each in s3.list_objects_v2(Bucket=RESULT_BUCKET, Prefix=prefix)["Contents"]
+    ]
     texts = [s3.get_object(Bucket=RESULT_BUCKET, Key=each["Key"])["Body"].read().decode() for each in found]
 
     assert len(texts) == 7  # plan, sample, two files of answers, report, results, index
@@ -253,8 +257,9 @@ def test_a_second_try_pays_only_for_what_is_not_written(local_aws: LocalAwsForTe
     local_aws.client("dynamodb").delete_item(TableName=TABLE, Key={"conversation_id": {"S": "c4"}})
 
     told = judged(include, first)
-    name = files.plan()[0]["contenders"][0]["file"]
-    whole = files.answers(name)
+    plan, drawn = files.plan()
+    name = plan["contenders"][0]["file"]
+    whole = files.answers(name, drawn)
     half = dict(list(whole.items())[:5])
     files.write_answers(name, half)
     calls = local_aws.stats()["converse_calls"]
@@ -266,9 +271,26 @@ def test_a_second_try_pays_only_for_what_is_not_written(local_aws: LocalAwsForTe
         answer.missing is None for draw, answer in whole.items() if draw not in half
     )
     assert again == told
-    assert {draw: answer.category for draw, answer in files.answers(name).items()} == {
+    assert {draw: answer.category for draw, answer in files.answers(name, drawn).items()} == {
         draw: answer.category for draw, answer in whole.items()
     }
+
+
+def test_a_sample_that_is_drawn_again_from_a_larger_table_pays_only_for_what_is_new(
+    local_aws: LocalAwsForTests, include: Path
+):
+    local_aws.create_stack()
+    for number in range(11):
+        put(local_aws, f"c{number}")
+    judged(include, sampled(include, "stand-in", "stand-in@prompt")[0])
+    calls = local_aws.stats()["converse_calls"]
+    put(local_aws, "c3", "Another question?")
+    put(local_aws, "c11")
+
+    told = judged(include, sampled(include, "stand-in", "stand-in@prompt")[0])
+
+    assert (told["judged"], told["missing"], told["left"]) == (12, 0, 0)
+    assert local_aws.stats()["converse_calls"] - calls == 2
 
 
 def test_the_files_in_the_bucket_that_reviews_have_left_are_gold_rows_too(local_aws: LocalAwsForTests, include: Path):

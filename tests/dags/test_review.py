@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 from boto3.dynamodb.types import TypeSerializer
 from typer.testing import CliRunner
 
@@ -15,16 +17,19 @@ from chatcensus.__main__ import app
 from chatcensus.answer import Judgement, Reason
 from chatcensus.aws.trials import TrialFiles
 from chatcensus.evaluation import ATTRIBUTE, Evaluation
+from chatcensus.gold import misfit, read_gold
 from chatcensus.mapping import Stored
+from chatcensus.operators import DrawReviewOperator, HandOutReviewOperator
 from chatcensus.operators.ask_reviewer import COLLECT, DISCARD
 from chatcensus.review import review_name
+from chatcensus.shares import corrected_shares
 from chatcensus.trial import Answer as Answered
 from chatcensus.trial import Drawn
 from demo.progress import LocalAirflow
 from tests.conftest import RESULT_BUCKET, SNAPSHOT_BUCKET, LocalAwsForTests
 from tests.dags.hitl import Answer, People, Question
 from tests.dags.running import STACK, TABLE, deploy
-from tests.fakes import MAPPING, TAXONOMY, conversation_item
+from tests.fakes import INCLUDE, MAPPING, TAXONOMY, conversation_item
 from tests.security.drift import Recorded, missing, policies_of_roles
 
 pytestmark = pytest.mark.airflow
@@ -102,7 +107,9 @@ class Review:
         drawn = [Drawn(draw=lot, content_hash="0", language="ja", conversation_id=name) for name, lot in lots.items()]
         files.write_plan({"contenders": [{"file": "0"}, {"file": "1"}]}, drawn)
         for file, category in (("0", "coding"), ("1", "writing")):
-            files.write_answers(file, {lot: Answered(draw=lot, category=category) for lot in lots.values()})
+            files.write_answers(
+                file, {lot: Answered(draw=lot, content_hash="0", category=category) for lot in lots.values()}
+            )
 
     def gold_files(self) -> dict[str, list[dict[str, Any]]]:
         found = self.s3.list_objects_v2(Bucket=SNAPSHOT_BUCKET, Prefix="gold/").get("Contents", [])
@@ -169,6 +176,20 @@ def test_answers_become_gold_rows_without_text_and_those_drawn_at_random_are_by_
     assert not any(row.get("turns") for row in rows)
 
 
+def test_the_answers_become_the_gold_set_that_corrects_the_shares(review: Review, tmp_path: Path) -> None:
+    given = ["gold", "counts", "--table", TABLE, "--snapshot-bucket", SNAPSHOT_BUCKET, "--include", str(INCLUDE)]
+    (tmp_path / "gold.yaml").write_text(CliRunner().invoke(app, given).stdout)
+
+    gold = read_gold(tmp_path / "gold.yaml", TAXONOMY)
+
+    assert gold is not None
+    assert gold.size == sum(len(rows) for key, rows in review.gold.items() if "/random-" in key)
+    assert {true for labels in gold.counts.values() for true in labels} == {"coding"}
+    assert misfit(gold, {("stand-in", "a" * 12): 20}, TAXONOMY) is None
+    shares = corrected_shares(dict.fromkeys(gold.counts, 10), gold.counts)
+    assert shares["coding"].estimate == pytest.approx(1)
+
+
 def test_nothing_is_written_to_the_table(review: Review) -> None:
     before = {plain["conversation_id"]: TypeSerializer().serialize(plain)["M"] for plain in ITEMS}
     after = {each["conversation_id"]["S"]: each for each in review.table}
@@ -226,3 +247,27 @@ def test_the_role_of_the_pipeline_may_do_what_a_review_asks_for(review: Review) 
 
     assert ("s3:PutObject", f"arn:aws:s3:::{SNAPSHOT_BUCKET}/reviews/x/sheet.csv") in asked
     assert missing(policies_of_roles(review.aws)["pipeline"], asked) == []
+
+
+# A task by itself: from here on the AWS of the review above is empty
+
+
+def test_a_sheet_is_not_handed_out_again_under_another_taxonomy(local_aws: LocalAwsForTests, tmp_path: Path) -> None:
+    local_aws.create_stack(**STACK)
+    local_aws.client("dynamodb").put_item(TableName=TABLE, Item=TypeSerializer().serialize(ITEMS[0])["M"])
+    shutil.copytree(INCLUDE, tmp_path / "include")
+    taxonomy = tmp_path / "include/prompts/taxonomy.yaml"
+    of_it: Any = {"table": TABLE, "snapshot_bucket": SNAPSHOT_BUCKET, "mapping": INCLUDE / "table.yaml"}
+    sizes = {"random": "1", "changed": "0", "disputed": "0", "quarantined": "0"}
+    draw = DrawReviewOperator(
+        task_id="draw", sizes=sizes, seed="1", trial="", result_bucket=RESULT_BUCKET, aws_conn_id=None, **of_it
+    )
+    hand_out = HandOutReviewOperator(task_id="hand_out", taxonomy=taxonomy, aws_conn_id=None, **of_it)
+    draw.execute({"run_id": "alone"})
+    first = hand_out.execute({"run_id": "alone"})
+    again = hand_out.execute({"run_id": "alone"})
+    taxonomy.write_text(taxonomy.read_text().replace("key: writing", "key: texts"))
+
+    assert first == again
+    with pytest.raises(AirflowFailException, match="the taxonomy has changed since this sheet was handed out"):
+        hand_out.execute({"run_id": "alone"})

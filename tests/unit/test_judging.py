@@ -1,6 +1,7 @@
 """Judging apart from any run: everything gets a verdict, the money is a limit, and an error loses no bill."""
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -74,6 +75,37 @@ def test_an_error_ends_it_and_what_was_paid_stays_counted():
         list(judging)
 
     assert money.spent_micro_usd == COST
+
+
+@pytest.mark.parametrize("source", ["conversations", "renew", "model"])
+def test_an_error_loses_no_answer_that_is_in_flight(source: str):
+    money, begun, is_over = Allowance(PLENTY), threading.Semaphore(0), threading.Event()
+    slow = during_the_call(lambda: (begun.release(), is_over.wait(5)))
+
+    def fail(here: str) -> None:
+        if here == source:
+            is_over.set()
+            raise SetupError("it is gone")
+
+    def given() -> Iterator[Conversation]:
+        yield from conversations(2)
+        begun.acquire()
+        begun.acquire()
+        fail("conversations")
+        yield conversations(3)[2]
+
+    def renew() -> None:
+        if is_over.is_set():
+            fail("renew")
+
+    model = FakeModel(slow, slow, during_the_call(lambda: (is_over.set(), fail("model"))))
+    judged: list[str] = []
+
+    with pytest.raises(SetupError, match="it is gone"):
+        judged.extend(each.conversation_id for each in judge(given(), asker(model, money), 3, renew))
+
+    assert {"c0", "c1"} <= set(judged)
+    assert money.spent_micro_usd == len(judged) * COST
 
 
 def test_seconds_are_those_within_the_calls_of_a_conversation():

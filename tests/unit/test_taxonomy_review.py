@@ -112,7 +112,7 @@ def test_a_model_that_never_answers_as_asked_ends_the_run_with_the_reason():
 def test_money_that_is_not_there_is_not_spent():
     model, ledger = FakeModel(), FakeLedger(max_micro_usd=10)
 
-    with pytest.raises(SetupError, match="max_usd was used up"):
+    with pytest.raises(SetupError, match="max_usd or the quota of the day was used up"):
         proposer(model, ledger).propose(conversations(1), 5)
 
     assert (model.history, ledger.spent) == ([], 0)

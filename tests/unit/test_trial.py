@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.asking import Bill
+from chatcensus.bill import Bill
 from chatcensus.contender import Contender, contenders
 from chatcensus.conversation import Conversation, Turn
 from chatcensus.errors import SetupError
@@ -239,27 +239,25 @@ def test_each_contender_has_its_part_of_the_money():
     assert dear / cheap == pytest.approx(plan[1]["forecast_micro_usd"] / plan[0]["forecast_micro_usd"], rel=1e-3)
 
 
-def test_answers_are_used_again_only_for_the_same_questions():
-    chosen = table(20)
+def test_answers_are_used_again_only_for_the_same_instructions():
+    def file(count: int, instructions: str) -> str:
+        return planned(table(count), [tried("one", instructions), tried("other")], 10**6)[0]["file"]
 
-    def files(found: list[Weighed], instructions: str) -> str:
-        return planned(found, [tried("one", instructions), tried("other")], 10**6)[0]["file"]
-
-    assert files(chosen, "Judge it.") == files(chosen, "Judge it.")
-    assert len({files(chosen, "Judge it."), files(chosen, "Judge!"), files(chosen[:19], "Judge it.")}) == 3
+    assert file(20, "Judge it.") == file(19, "Judge it.") != file(20, "Judge!")
 
 
 def test_an_answer_says_what_was_judged_or_why_not():
     bill = Bill(attempts=2, input_tokens=100, output_tokens=20, cost_micro_usd=30, answered_by="stand-in")
 
-    judged, refused = (answer_of(Judged("d", said, bill, 1.23456)) for said in (Judgement("coding", 4), Reason.REFUSED))
+    said = (Judgement("coding", 4), Reason.REFUSED)
+    judged, refused = (answer_of(Judged("d", each, bill, 1.23456), "h") for each in said)
 
     assert judged
     assert (judged.category, judged.inquiry_score, judged.reason) == ("coding", 4, None)
     assert judged.seconds == 1.235
     assert refused
     assert (refused.category, refused.reason) == (None, "refused")
-    assert answer_of(Judged("d", None, bill, 0.0)) is None
+    assert answer_of(Judged("d", None, bill, 0.0), "h") is None
 
 
 def test_a_sample_of_a_prompt_file_that_is_there_names_its_file(tmp_path: Path):

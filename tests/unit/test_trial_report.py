@@ -29,11 +29,12 @@ def drawn(number: int, stratum: str | None = "latin/short", **of_it: Any) -> Dra
 
 def answer(number: int, category: str | None = "coding", score: int = 3, cost: int = 100, **of_it: Any) -> Answer:
     said = {"category": category, "inquiry_score": score} if category else {}
-    return Answer(**{"draw": draw(number), "attempts": 1, "cost_micro_usd": cost, "seconds": 1.0, **said, **of_it})
+    shared = {"draw": draw(number), "content_hash": "h", "attempts": 1, "cost_micro_usd": cost, "seconds": 1.0}
+    return Answer(**{**shared, **said, **of_it})
 
 
 def report(conversations: list[Drawn], cheap: list[Answer], dear: list[Answer], **sizes: int) -> dict[str, Any]:
-    answers = {name: {each.draw: each for each in given} for name, given in ((DEAR, dear), (CHEAP, cheap))}
+    answers = {name: by_draw(given) for name, given in ((DEAR, dear), (CHEAP, cheap))}
     return compared(Trial(conversations, sizes or {"latin/short": 1000}, answers))
 
 
@@ -191,3 +192,19 @@ def test_the_table_of_the_manual_is_what_the_formula_gives():
         distance = max(difference, MARGIN - difference)
         assert int(needed.replace(",", "")) == math.ceil(errors**2 * (0.1 - difference**2) / distance**2)
     assert len(rows) == 5
+
+
+def test_without_a_conversation_of_the_table_the_price_is_that_of_the_gold_rows():
+    gold = [drawn(number, None, label="coding") for number in range(4)]
+
+    def costing(cost: int) -> dict[str, Answer]:
+        return by_draw([answer(number, cost=cost) for number in range(4)])
+
+    found = compared(Trial(gold, {}, {name: costing(cost) for name, cost in ((CHEAP, 100), (DEAR, 300))}))
+
+    assert [row["micro_usd_per_1000"] for row in found["contenders"]] == [100_000, 300_000]
+    assert "0.2000 USD more per 1,000" in found["pairs"][0]["sentence"]["en"]
+
+
+def by_draw(given: list[Answer]) -> dict[str, Answer]:
+    return {each.draw: each for each in given}

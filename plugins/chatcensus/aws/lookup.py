@@ -1,12 +1,12 @@
 """One conversation of the table by its id, as it is now."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from chatcensus.aws.bodies import body_text
 from chatcensus.aws.quarantines import key_of
+from chatcensus.aws.table_walk import describe
 from chatcensus.conversation import Conversation
 from chatcensus.mapping import Stored, TableMapping
 
@@ -21,14 +21,14 @@ class Lookup:
     """
     Finds conversations one by one: a Query each.
 
-    Shape: *description* of the table is what DescribeTable says; *s3* is asked for the bodies that items point to.
+    Shape: *s3* is asked for the bodies that items point to. Errors: SetupError for a *table* that is not as *mapping*
+    says; those of botocore.
     """
 
-    def __init__(
-        self, client: "DynamoDBClient", description: Mapping[str, Any], mapping: TableMapping, s3: "S3Client"
-    ) -> None:
-        self.client, self.mapping, self.s3, self.table = client, mapping, s3, description["TableName"]
-        self.types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
+    def __init__(self, client: "DynamoDBClient", table: str, mapping: TableMapping, s3: "S3Client") -> None:
+        self.client, self.mapping, self.s3, self.table = client, mapping, s3, table
+        attributes = describe(client, table, mapping)["AttributeDefinitions"]
+        self.types = {each["AttributeName"]: each["AttributeType"] for each in attributes}
 
     def find(self, conversation_id: str) -> Conversation | None:
         """Return the conversation; None when it is gone."""

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
-from botocore.exceptions import ClientError
 
+from chatcensus.aws.objects import found
 from chatcensus.errors import SetupError
 from chatcensus.evaluation import ATTRIBUTE
 from chatcensus.mapping import TableMapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 DRAWN, SHEET, CATEGORIES, ANSWERS = "drawn.jsonl", "sheet.csv", "categories.csv", "answers.csv"
 CSV = "text/csv; charset=utf-8"
 
-_MISSING = ("NoSuchKey", "404")
 _deserialize = TypeDeserializer().deserialize
 
 
@@ -69,12 +68,7 @@ class Reviews:
 
     def found(self, file: str) -> bytes | None:
         """Return one of its files, None when it is not there."""
-        try:
-            return self.s3.get_object(Bucket=self.bucket, Key=self.folder + file)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                return None
-            raise
+        return found(self.s3, self.bucket, self.folder + file)
 
     def answered_at(self) -> datetime:
         """Return when the answers were put there."""

@@ -12,8 +12,7 @@ The files of taxonomy reviews in the result bucket; none of them holds any text 
 import json
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
+from chatcensus.aws.objects import found
 from chatcensus.errors import SetupError
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 GATHERED, VERSIONS = "gathered.jsonl", "versions.json"
 PROPOSED, PROPOSALS = "proposed.json", "proposals.json"
 TAXONOMY, CROSSWALK = "taxonomy.yaml", "crosswalk.yaml"
-_MISSING = ("NoSuchKey", "404")
 _KINDS = {"json": "application/json", "jsonl": "application/x-ndjson", "yaml": "application/yaml"}
 
 
@@ -34,12 +32,8 @@ class TaxonomyReview:
 
     def found(self, file: str) -> str | None:
         """Return one of its files, None when it is not there."""
-        try:
-            return self.s3.get_object(Bucket=self.bucket, Key=self._key(file))["Body"].read().decode()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                return None
-            raise
+        content = found(self.s3, self.bucket, self._key(file))
+        return None if content is None else content.decode()
 
     def read(self, file: str) -> str:
         """Return one of its files. Errors: SetupError when it is not there."""

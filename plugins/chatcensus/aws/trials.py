@@ -1,12 +1,14 @@
 """
 The files of trials in the result bucket; none of them holds any text of a conversation.
 
-    trials/<trial>/plan.json               what is tried, on how many conversations, for how much
-    trials/<trial>/sample.jsonl            one conversation a line: its id, stratum and content hash
-    trials/<trial>/<number>-<name>.jsonl   what one contender made of each
+    samples/<trial>/plan.json              what is tried, on how many conversations, for how much
+    samples/<trial>/sample.jsonl           one conversation a line: its id, stratum and content hash
+    samples/<trial>/<number>-<name>.jsonl  what one contender made of each
     trials/<trial>/report.json             what the page shows
     trials/results/<trial>.jsonl           one contender a line: the Glue table `model_trials`
     trials/index.json                      the trials that there are, the newest first
+
+What lies under `samples/` names conversations, and is deleted after 90 days; what lies under `trials/` stays.
 """
 
 import hashlib
@@ -15,8 +17,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
+from chatcensus.aws.objects import found
 from chatcensus.errors import SetupError
 from chatcensus.trial import Answer, Drawn, as_lines, of_lines
 
@@ -46,7 +47,6 @@ _COLUMNS = {
     "accuracy_low": ("double", "Lower end of the 95 % interval of their share"),
     "accuracy_high": ("double", "Upper end"),
 }
-_MISSING = ("NoSuchKey", "404")
 
 
 def trial_name(run_id: str) -> str:
@@ -75,13 +75,17 @@ class TrialFiles:
         """Return what `write_plan` has written. Errors: SetupError where it is not there."""
         text = self._get(self._key("plan.json"))
         if text is None:
-            raise SetupError(f"trial {self.trial!r} has no plan in the result bucket: clear the task sample")
+            raise SetupError(
+                f"trial {self.trial!r} has no plan in the result bucket, where it is kept for 90 days: check the name, "
+                f"or clear the task sample of model_trial"
+            )
         return json.loads(text), of_lines(self._get(self._key("sample.jsonl")) or "", Drawn)
 
-    def answers(self, contender: str) -> dict[str, Answer]:
-        """Return what *contender* has made of it so far, by draw; nothing before the first of them is written."""
-        found = of_lines(self._get(self._key(f"{contender}.jsonl")) or "", Answer)
-        return {answer.draw: answer for answer in found}
+    def answers(self, contender: str, drawn: Iterable[Drawn]) -> dict[str, Answer]:
+        """Return what *contender* has made of *drawn* so far, by draw; what it said of an older text is left out."""
+        texts = {each.draw: each.content_hash for each in drawn}
+        written = of_lines(self._get(self._key(f"{contender}.jsonl")) or "", Answer)
+        return {answer.draw: answer for answer in written if texts.get(answer.draw) == answer.content_hash}
 
     def write_answers(self, contender: str, answers: Mapping[str, Answer]) -> None:
         """Write all that *contender* has made of it so far."""
@@ -97,15 +101,11 @@ class TrialFiles:
         self._put(INDEX, json.dumps([listed, *others][:MOST_IN_INDEX], ensure_ascii=False))
 
     def _key(self, name: str) -> str:
-        return f"trials/{self.trial}/{name}"
+        return f"samples/{self.trial}/{name}"
 
     def _get(self, key: str) -> str | None:
-        try:
-            return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                return None
-            raise
+        content = found(self.s3, self.bucket, key)
+        return None if content is None else content.decode()
 
     def _put(self, key: str, text: str) -> None:
         kind = "application/json" if key.endswith(".json") else "application/x-ndjson"

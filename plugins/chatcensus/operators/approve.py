@@ -9,7 +9,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from chatcensus.aws.taxonomy_reviews import PROPOSALS, TaxonomyReview
 from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client
-from chatcensus.taxonomy_review import NONE_OF_THEM, Result, review_name
+from chatcensus.review import review_name
+from chatcensus.taxonomy_review import NONE_OF_THEM, Result
 
 PATIENCE = timedelta(days=30)
 

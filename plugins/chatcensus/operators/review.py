@@ -13,6 +13,7 @@ from chatcensus.aws.reviews import ANSWERS, CATEGORIES, DRAWN, SHEET, Reviews, e
 from chatcensus.aws.table_walk import describe
 from chatcensus.aws.trials import TrialFiles
 from chatcensus.conversation import transcript
+from chatcensus.errors import SetupError
 from chatcensus.include import read_yaml
 from chatcensus.mapping import TableMapping
 from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client
@@ -47,8 +48,8 @@ class _OfAReview(BaseOperator):
 
     def lookup(self) -> Lookup:
         """Return what finds the conversations of the table."""
-        dynamodb, mapping = aws_client("dynamodb", self.aws_conn_id), read_yaml(self.mapping, TableMapping)
-        return Lookup(dynamodb, describe(dynamodb, self.table, mapping), mapping, aws_client("s3", self.aws_conn_id))
+        dynamodb, s3 = aws_client("dynamodb", self.aws_conn_id), aws_client("s3", self.aws_conn_id)
+        return Lookup(dynamodb, self.table, read_yaml(self.mapping, TableMapping), s3)
 
 
 class DrawReviewOperator(_OfAReview):
@@ -95,7 +96,7 @@ class DrawReviewOperator(_OfAReview):
             return frozenset()
         files = TrialFiles(aws_client("s3", self.aws_conn_id), self.result_bucket, self.trial)
         plan, drawn = files.plan()
-        return disputed(drawn, [files.answers(each["file"]) for each in plan["contenders"]])
+        return disputed(drawn, [files.answers(each["file"], drawn) for each in plan["contenders"]])
 
 
 class HandOutReviewOperator(_OfAReview):
@@ -125,6 +126,10 @@ class HandOutReviewOperator(_OfAReview):
                 sheet = sheet_bytes(rows)
                 reviews.write(CATEGORIES, categories_bytes(taxonomy))
                 reviews.write(SHEET, sheet)  # last: where it is, all is
+            elif reviews.read(CATEGORIES) != categories_bytes(taxonomy):
+                raise SetupError(
+                    "the taxonomy has changed since this sheet was handed out: start another run of review"
+                )
             handed_out = len(read_column(sheet, "row"))
             self.log.info(
                 "%d rows of %d drawn are in %s%s; the others have changed, are gone, or hold no text",

@@ -7,17 +7,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from chatcensus.aws.reviews import evaluated_items
 from chatcensus.aws.taxonomy_reviews import CROSSWALK, GATHERED, PROPOSALS, TAXONOMY, VERSIONS, TaxonomyReview
 from chatcensus.crosswalk import Crosswalk
-from chatcensus.errors import SetupError
 from chatcensus.include import parse_yaml, read_yaml
 from chatcensus.operators.aws_client import airflow_errors
 from chatcensus.operators.taxonomy_task import CROSSWALK_FILE, TAXONOMY_FILE, OfAReview, present
 from chatcensus.taxonomy import Taxonomy
 from chatcensus.taxonomy_review import FEWEST, Gathered, Pile, Result, most_new
 from chatcensus.taxonomy_text import adopted
+from chatcensus.trial import as_lines, of_lines
 
 
 class GatherCategoryOperator(OfAReview):
@@ -43,7 +44,7 @@ class GatherCategoryOperator(OfAReview):
             if review.found(GATHERED) is None:
                 self._gather(review)
             versions = json.loads(review.read(VERSIONS))
-            gathered = len(review.read(GATHERED).splitlines())
+            gathered = len(of_lines(review.read(GATHERED), Gathered))
             self.log.info(
                 "review %s: %d of %d conversations of %s are read",
                 *(review.name, gathered, sum(versions.values()), self.category),
@@ -61,12 +62,12 @@ class GatherCategoryOperator(OfAReview):
             if present(lookup, gathered):
                 drawn.append(gathered)
         if len(drawn) < FEWEST:
-            raise SetupError(
+            raise AirflowSkipException(
                 f"category {self.category!r} has {len(drawn)} conversations that are judged as they are now, a review "
                 f"needs {FEWEST}: there is nothing to discover yet"
             )
         review.write_json(VERSIONS, pile.versions)
-        review.write(GATHERED, "".join(f"{each.model_dump_json()}\n" for each in drawn))  # last: where it is, all is
+        review.write(GATHERED, as_lines(drawn))  # last: where it is, all is
 
 
 class AdoptCategoriesOperator(OfAReview):

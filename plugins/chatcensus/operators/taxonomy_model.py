@@ -12,12 +12,14 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from chatcensus.answer import Judgement
-from chatcensus.asking import Asker, Clock
+from chatcensus.asking import Asker
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.judges import judges
+from chatcensus.aws.renewal import Renewal
 from chatcensus.aws.taxonomy_reviews import PROPOSALS, PROPOSED, VERSIONS, TaxonomyReview
+from chatcensus.clock import Clock
 from chatcensus.conversation import estimated_tokens
-from chatcensus.errors import SetupError
+from chatcensus.errors import ModelBusy, SetupError
 from chatcensus.include import read_yaml
 from chatcensus.instructions import rendered_instructions
 from chatcensus.judging import Apart, judge
@@ -27,11 +29,10 @@ from chatcensus.operators.taxonomy_task import OfAReview
 from chatcensus.pacing import Quota
 from chatcensus.pricing import micro_usd
 from chatcensus.proposing import Proposer
+from chatcensus.review import review_name
 from chatcensus.spreading import Spread
 from chatcensus.taxonomy import Category, Taxonomy
-from chatcensus.taxonomy_review import Recount, Result, most_new, review_name
-
-RENEW_EVERY_S = 1.0
+from chatcensus.taxonomy_review import Recount, Result, most_new
 
 
 class _AsksTheModel(OfAReview):
@@ -74,7 +75,7 @@ class _AsksTheModel(OfAReview):
         self._stop.set()
 
     @contextmanager
-    def asking(self, context: Context, taxonomy: Taxonomy, prompt: str) -> "Iterator[tuple[Asker, Renewal]]":
+    def asking(self, context: Context, taxonomy: Taxonomy, prompt: str) -> Iterator[tuple[Asker, Renewal]]:
         """Give the block who asks by *prompt*, rendered with *taxonomy*, within the run's money and its share."""
         models, in_flight = self.include / "prompts/models.yaml", int(self.in_flight)
         model = read_yaml(models, ModelCatalog).model(self.model)
@@ -92,30 +93,14 @@ class _AsksTheModel(OfAReview):
             yield asker, renewal
         finally:
             claim.release()
+            if self._stop.is_set():  # whatever has come of a part of the conversations
+                raise ModelBusy("this task was stopped, and keeps nothing: it begins anew in its next try")
 
     def _claim(self, context: Context) -> SegmentClaim:
         # A table of its own in the claims: a review only reads, and no run of the census has to wait for it.
         name = f"taxonomy#{review_name(str(context['run_id']))}"
         dynamodb, attempt = aws_client("dynamodb", self.aws_conn_id), context["ti"].try_number
         return SegmentClaim(dynamodb, self.control_table, name, f"0/{self.task_id}", self.model, name, attempt)
-
-
-class Renewal:
-    """Keeps the claim and the share of the quota while a task asks."""
-
-    def __init__(self, claim: SegmentClaim, spread: Spread, stop: threading.Event) -> None:
-        self.claim, self.spread, self.stop, self._again_at = claim, spread, stop, 0.0
-
-    def renew(self) -> None:
-        """Extend both, once a second at most; stop when the claim is another's."""
-        if time.monotonic() < self._again_at or self.stop.is_set():
-            return
-        share = self.claim.renew()
-        if share is None:
-            self.stop.set()
-            return
-        self.spread.share(share)
-        self._again_at = time.monotonic() + RENEW_EVERY_S
 
 
 class ProposeCategoriesOperator(_AsksTheModel):
@@ -160,9 +145,9 @@ class CountProposalsOperator(_AsksTheModel):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the keys of the proposals that are left with their counts, and what it has cost in micro-USD."""
         with airflow_errors():
-            review = self.review(context)
+            review, min_users = self.review(context), int(self.min_users)  # a wrong one is found before it is paid for
             if review.found(PROPOSALS) is None:
-                review.write(PROPOSALS, self._result(context, review).model_dump_json())
+                review.write(PROPOSALS, self._result(context, review, min_users).model_dump_json())
             result = Result.model_validate_json(review.read(PROPOSALS))
             self.log.info(
                 "%d conversations were judged; left are %s; dropped: %s",
@@ -176,13 +161,13 @@ class CountProposalsOperator(_AsksTheModel):
                 "micro_usd": result.micro_usd,
             }
 
-    def _result(self, context: Context, review: TaxonomyReview) -> Result:
+    def _result(self, context: Context, review: TaxonomyReview, min_users: int) -> Result:
         taxonomy, written = self.taxonomy, json.loads(review.read(PROPOSED))
         proposals = [Category.model_validate(each) for each in written["proposals"]]
         recount = Recount()
         if proposals:
             self._recount(context, review, taxonomy.with_new(proposals, self.category), recount)
-        kept = recount.kept(proposals, int(self.min_users))
+        kept = recount.kept(proposals, min_users)
         dropped = written["dropped"] | ({"few": few} if (few := len(proposals) - len(kept)) else {})
         return Result(
             taxonomy_version=taxonomy.version,
@@ -202,4 +187,7 @@ class CountProposalsOperator(_AsksTheModel):
                 if isinstance(judged.verdict, Judgement):
                     recount.add(judged.verdict.category, conversations[judged.conversation_id].user)
             if asker.is_spent:
-                raise SetupError("max_usd was used up before all were counted: trigger another run with more")
+                raise SetupError(
+                    "max_usd or the quota of the day was used up before all were counted, the log says which: trigger "
+                    "another run, with more or tomorrow"
+                )

@@ -7,14 +7,15 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from chatcensus.aws.lookup import Lookup
-from chatcensus.aws.table_walk import describe
 from chatcensus.aws.taxonomy_reviews import GATHERED, TaxonomyReview
 from chatcensus.conversation import Conversation
 from chatcensus.include import read_yaml
 from chatcensus.mapping import TableMapping
 from chatcensus.operators.aws_client import CONNECTION, aws_client
+from chatcensus.review import review_name
 from chatcensus.taxonomy import Taxonomy
-from chatcensus.taxonomy_review import Gathered, review_name
+from chatcensus.taxonomy_review import Gathered
+from chatcensus.trial import of_lines
 
 TAXONOMY_FILE, CROSSWALK_FILE = "prompts/taxonomy.yaml", "prompts/crosswalk.yaml"
 
@@ -59,16 +60,13 @@ class OfAReview(BaseOperator):
 
     def lookup(self) -> Lookup:
         """Return what finds the conversations of the table."""
-        mapping, dynamodb = (
-            read_yaml(self.include / "table.yaml", TableMapping),
-            aws_client("dynamodb", self.aws_conn_id),
-        )
-        return Lookup(dynamodb, describe(dynamodb, self.table, mapping), mapping, aws_client("s3", self.aws_conn_id))
+        dynamodb, s3 = aws_client("dynamodb", self.aws_conn_id), aws_client("s3", self.aws_conn_id)
+        return Lookup(dynamodb, self.table, read_yaml(self.include / "table.yaml", TableMapping), s3)
 
     def conversations(self, review: TaxonomyReview) -> list[Conversation]:
         """Return what was gathered, as it is now; what has changed since, or is gone, is left out."""
-        lookup, gathered = self.lookup(), review.read(GATHERED).splitlines()
-        found = (present(lookup, Gathered.model_validate_json(line)) for line in gathered)
+        lookup, gathered = self.lookup(), of_lines(review.read(GATHERED), Gathered)
+        found = (present(lookup, each) for each in gathered)
         return [conversation for conversation in found if conversation]
 
 

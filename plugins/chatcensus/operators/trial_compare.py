@@ -45,7 +45,7 @@ class CompareTrialOperator(BaseOperator):
             name = self.contenders[0]["trial"]
             files = TrialFiles(aws_client("s3", self.aws_conn_id), self.result_bucket, name)
             plan, drawn = files.plan()
-            answers = {each["name"]: files.answers(each["file"]) for each in plan["contenders"]}
+            answers = {each["name"]: files.answers(each["file"], drawn) for each in plan["contenders"]}
             trial = Trial(drawn, plan["strata"], answers)
             if not trial.common:
                 raise SetupError(

@@ -10,12 +10,14 @@ from typing import Any, Literal
 
 from airflow.sdk import BaseOperator, Context
 
-from chatcensus.asking import Asker, Clock
+from chatcensus.asking import Asker
 from chatcensus.aws.bedrock import client_config
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.judges import judge_at
 from chatcensus.aws.lookup import Lookup
+from chatcensus.aws.renewal import Renewal
 from chatcensus.aws.trials import TrialFiles
+from chatcensus.clock import Clock
 from chatcensus.contender import Contender
 from chatcensus.conversation import Conversation, estimated_tokens
 from chatcensus.errors import ModelBusy, SetupError
@@ -28,10 +30,8 @@ from chatcensus.routes import read_routes
 from chatcensus.spreading import Spread, Way
 from chatcensus.trial import Answer, Drawn, answer_of
 from chatcensus.trial_include import TrialInclude
-from chatcensus.trial_plan import Tried
 
 WRITE_EVERY = 25  # answers: what a try that is killed has paid for and not written is at most so many
-RENEW_EVERY_S = 1.0
 
 
 class JudgeTrialOperator(BaseOperator):
@@ -98,88 +98,69 @@ class JudgeTrialOperator(BaseOperator):
     def _judged(self, context: Context, claim: SegmentClaim) -> dict[str, int]:
         files = TrialFiles(aws_client("s3", self.aws_conn_id), self.result_bucket, self.contender["trial"])
         plan, drawn = files.plan()
-        planned = plan["contenders"][self.contender["number"] - 1]
-        answers = files.answers(planned["file"])
-        include, runtime = TrialInclude(self.include), self._runtime()
-        tried = include.tried(Contender.parse(planned["name"]), runtime.meta.region_name, datetime.now(UTC).date())
-        if prompt_version(tried.instructions) != planned["prompt_version"]:
-            raise SetupError(f"the instructions of {tried.name!r} have changed since sample: trigger another trial")
-        routes = read_routes(self.include / "prompts/models.yaml")
-        model = Timed(judge_at(runtime, tried.model, include.taxonomy, routes))
-        quota = Quota(burndown=tried.model.burndown, **{name: float(value) for name, value in self.quota.items()})
-        clock = Clock()
-        way = Way(tried.model.model_id, model, tried.model, quota)
-        spread = Spread.over([way], clock, estimated_tokens(tried.instructions))
-        ledger = run_ledger(context, self.control_table, self.aws_conn_id, planned["max_micro_usd"])
-        ledger.run_id += f"/{self.contender['number']}"  # its part of the money, also in its next try
-        asker = Asker(
-            spread, Apart(ledger), tried.model, tried.instructions, include.taxonomy, clock, self._stop.is_set
-        )
+        planned, include = plan["contenders"][self.contender["number"] - 1], TrialInclude(self.include)
+        file, answers, unwritten = planned["file"], files.answers(planned["file"], drawn), 0
+        asker = self._asker(context, include, planned)
         todo = [each for each in drawn if each.draw not in answers]
+        texts = {each.draw: each.content_hash for each in todo}
         conversations = self._conversations(include, plan["seed"], todo, answers)
-        renewal = _Renewal(claim, spread, self._stop)
-        unwritten = 0
+        renewal = Renewal(claim, asker.spread, self._stop)
         try:
             for judged in judge(conversations, asker, int(self.in_flight), renewal.renew):
-                if answer := answer_of(judged):
+                if answer := answer_of(judged, texts[judged.conversation_id]):
                     answers[answer.draw] = answer
                     unwritten += 1
                 if unwritten >= WRITE_EVERY:
-                    files.write_answers(planned["file"], answers)
+                    files.write_answers(file, answers)
                     unwritten = 0
         finally:
-            files.write_answers(planned["file"], answers)
-        told = self._told(tried, drawn, answers)
+            # Another try may have written meanwhile, if this one has stood still for longer than its claim holds.
+            files.write_answers(file, files.answers(file, drawn) | answers)
+        told = self._told(planned["name"], drawn, answers)
         if told["left"] and self._stop.is_set():
-            raise ModelBusy(f"{tried.name!r} was stopped, {told['left']} are left: this task goes on in its next try")
+            raise ModelBusy(f"{planned['name']!r} was stopped, {told['left']} are left: it goes on in its next try")
         return told
 
-    def _runtime(self) -> Any:
-        return aws_client("bedrock-runtime", self.aws_conn_id, client_config(int(self.in_flight)))
+    def _asker(self, context: Context, include: TrialInclude, planned: Mapping[str, Any]) -> Asker:
+        """Return who asks the model of the contender that is *planned*, with its part of the money."""
+        runtime = aws_client("bedrock-runtime", self.aws_conn_id, client_config(int(self.in_flight)))
+        tried = include.tried(Contender.parse(planned["name"]), runtime.meta.region_name, datetime.now(UTC).date())
+        model, instructions = tried.model, tried.instructions
+        if prompt_version(instructions) != planned["prompt_version"]:
+            raise SetupError(f"the instructions of {tried.name!r} have changed since sample: trigger another trial")
+        routes = read_routes(self.include / "prompts/models.yaml")
+        timed = Timed(judge_at(runtime, model, include.taxonomy, routes))
+        quota = Quota(burndown=model.burndown, **{name: float(value) for name, value in self.quota.items()})
+        clock = Clock()
+        spread = Spread.over([Way(model.model_id, timed, model, quota)], clock, estimated_tokens(instructions))
+        ledger = run_ledger(context, self.control_table, self.aws_conn_id, planned["max_micro_usd"])
+        ledger.run_id += f"/{self.contender['number']}"  # its part of the money, also in its next try
+        return Asker(spread, Apart(ledger), model, instructions, include.taxonomy, clock, self._stop.is_set)
 
     def _conversations(
         self, include: TrialInclude, seed: int, todo: Sequence[Drawn], answers: dict[str, Answer]
     ) -> Iterator[Conversation]:
         """Yield what *todo* names, each under its draw; what is not as it was drawn goes to *answers* as missing."""
         dynamodb, s3 = aws_client("dynamodb", self.aws_conn_id), aws_client("s3", self.aws_conn_id)
-        lookup = Lookup(dynamodb, dynamodb.describe_table(TableName=self.table)["Table"], include.mapping, s3)
-        gold = include.gold(seed)
+        lookup, gold = Lookup(dynamodb, self.table, include.mapping, s3), include.gold(seed)
         for each in todo:
             conversation = lookup.find(each.conversation_id) if each.conversation_id else _own(gold.get(each.draw))
             if conversation and conversation.content_hash == each.content_hash:
                 yield replace(conversation, conversation_id=each.draw)
             else:
                 missing: Literal["deleted", "changed"] = "changed" if conversation else "deleted"
-                answers[each.draw] = Answer(draw=each.draw, missing=missing)
+                answers[each.draw] = Answer(draw=each.draw, content_hash=each.content_hash, missing=missing)
 
-    def _told(self, tried: Tried, drawn: Sequence[Drawn], answers: Mapping[str, Answer]) -> dict[str, int]:
+    def _told(self, name: str, drawn: Sequence[Drawn], answers: Mapping[str, Answer]) -> dict[str, int]:
         told = {
             "judged": sum(each.missing is None for each in answers.values()),
             "missing": sum(each.missing is not None for each in answers.values()),
             "left": len(drawn) - len(answers),
             "cost_micro_usd": sum(each.cost_micro_usd for each in answers.values()),
         }
-        self.log.info("%s: %s", tried.name, told)
+        self.log.info("%s: %s", name, told)
         return told
 
 
 def _own(row: GoldRow | None) -> Conversation | None:
     return Conversation(row.id, row.turns) if row and row.turns else None
-
-
-class _Renewal:
-    """Keeps the claim and the share of the quota while the contender judges."""
-
-    def __init__(self, claim: SegmentClaim, spread: Spread, stop: threading.Event) -> None:
-        self.claim, self.spread, self.stop, self._again_at = claim, spread, stop, 0.0
-
-    def renew(self) -> None:
-        """Extend both, once a second at most; stop when the claim is another's."""
-        if time.monotonic() < self._again_at or self.stop.is_set():
-            return
-        share = self.claim.renew()
-        if share is None:
-            self.stop.set()
-            return
-        self.spread.share(share)
-        self._again_at = time.monotonic() + RENEW_EVERY_S
