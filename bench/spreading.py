@@ -25,11 +25,11 @@ import boto3
 import yaml
 
 from bench.control_table import CONTROL_TABLE
-from chatcensus.asking import Clock
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.judges import judges
 from chatcensus.aws.ledger import Ledger
 from chatcensus.census import Census
+from chatcensus.clock import Clock
 from chatcensus.evaluation import Evaluation
 from chatcensus.include import read_yaml
 from chatcensus.instructions import rendered_instructions

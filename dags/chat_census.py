@@ -10,7 +10,7 @@ Judges every conversation that nobody has judged yet, then refreshes the summary
 | **Judge again** | Another prompt or model re-judges nothing by itself; `reevaluate` does: docs/reevaluation.md. |
 | **Only look** | `dry_run`: counts what is due and forecasts its cost; no call, no write, no export. |
 | **Safe to rerun** | Yes. Each conversation is paid for once; repeating a finished run: 0 calls, 0 writes, 0 exports. |
-| **What it costs** | `plan` logs about the most it can be. At `max_usd` a run stops cleanly; the rest waits. |
+| **What it costs** | `plan` logs what it will be, about, on every model. At `max_usd` a run stops; the rest waits. |
 | **At half the price** | `mode` batch or auto: `submit` sends all at once, `wait` waits up to a day: docs/batch.md. |
 | **What readers see** | All tables of one edition, of complete weeks; no group of fewer than five people. |
 | **When `classify` is red** | Read its last log line, then clear the failed segments only. |
@@ -72,7 +72,7 @@ def chat_census():
         task_id="submit", segments=plan.output, bucket=var.SNAPSHOT_BUCKET, role=var.BATCH_ROLE, taxonomy=TAXONOMY,
         mode=var.param("mode"), deadline_hours=var.param("deadline_hours"), **JUDGING,
     )
-    wait = operators.AwaitBatchOperator(task_id="wait", control_table=var.CONTROL_TABLE, model=var.MODEL, models=MODELS)
+    wait = operators.AwaitBatchOperator(task_id="wait", control_table=var.CONTROL_TABLE, models=MODELS)
     classify = operators.ClassifySegmentOperator.partial(
         task_id="classify", taxonomy=TAXONOMY, in_flight=var.param("in_flight"), execution_timeout=timedelta(hours=6),
         max_active_tis_per_dagrun=4, map_index_template="{{ task.segment['name'] }}", **JUDGING,

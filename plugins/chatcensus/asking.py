@@ -1,16 +1,14 @@
 """Ask the model about one conversation until there is a verdict, within the run's budget."""
 
 import logging
-import random
-import secrets
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Protocol
 
 from chatcensus.answer import Judgement, Reason, Reply, read_answer
+from chatcensus.bill import Bill
+from chatcensus.cache_watch import CacheWatch
+from chatcensus.clock import Clock
 from chatcensus.conversation import MAX_TRANSCRIPT_TOKENS, Conversation, Transcript, estimated_tokens, transcript
 from chatcensus.errors import (
     FeatureRefused,
@@ -23,7 +21,7 @@ from chatcensus.errors import (
 )
 from chatcensus.forecast import expected_usage
 from chatcensus.model_catalog import Model, OutputMode
-from chatcensus.pricing import Price, Usage, cost_micro_usd
+from chatcensus.pricing import Price, cost_micro_usd
 from chatcensus.prompt import user_message
 from chatcensus.purse import Budget, Purse
 from chatcensus.spreading import Lane, Spread
@@ -40,19 +38,14 @@ REPEATED_PART, FEW_REPEATS = 0.1, 10
 ANSWERS_PER_LOSS = 20
 # A conversation that a busy model has kept for so long waits for the next run.
 PATIENCE_S, BUSY_BASE_S, BUSY_CAP_S = 600.0, 1.0, 20.0
-# A cache that nothing was read from after so many answers does not work.
-ANSWERS_TO_A_READ = 20
-
-
-class Judge(Protocol):
-    """The model."""
-
-    def ask(self, instructions: str, message: str, mode: OutputMode, max_tokens: int) -> Reply:
-        """Make one paid call. Errors: those of `errors.py` that speak of a call, a reply, a request or a quota."""
 
 
 class Batch(Protocol):
     """The answers that batch inference has brought; the run has paid for them already."""
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether every answer that there is was used."""
 
     def reply(self, conversation: Conversation) -> Reply | None:
         """Return the answer about *conversation* as it is now; None when there is none, and it has to be asked."""
@@ -69,39 +62,6 @@ class Ledger(Budget, Protocol):
 
     def quarantine(self, conversation_id: str, reason: Reason) -> bool:
         """Remember a conversation whose item has no room for an evaluation; False when that is known already."""
-
-
-@dataclass
-class Clock:
-    """The time and the chance that the census uses; tests put their own in its place."""
-
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    uniform: Callable[[float, float], float] = random.uniform
-    nonce: Callable[[], str] = field(default=lambda: secrets.token_hex(8))
-
-
-@dataclass
-class Bill:
-    """What one conversation has cost in this run, and what the prompt cache has saved of it (below 0: a write)."""
-
-    attempts: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_micro_usd: int = 0
-    possibly_paid: int = 0
-    throttled: int = 0
-    answered_by: str = ""
-    is_clipped: bool = False
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    saved_micro_usd: int = 0
-
-    @property
-    def calls(self) -> int:
-        """How many calls it took, answered or lost."""
-        return self.attempts + self.possibly_paid
 
 
 class Asker:
@@ -124,10 +84,11 @@ class Asker:
         self.purse = Purse(ledger, clock.sleep)
         self.is_spent = False
         self._modes, self._lock = list(model.output_modes), threading.Lock()
-        self._answered = self._answered_live = self._lost = self._repeated = self._read_from_cache = 0
+        self._answered = self._lost = self._repeated = 0
         self._price = model.price(clock.now().date())
         self._instruction_tokens = estimated_tokens(instructions)
         self._instruction_bytes = len(instructions.encode())
+        self._cache = CacheWatch(self._instruction_tokens, model.cache_min_tokens)
 
     def verdict(self, conversation: Conversation, bill: Bill) -> Judgement | Reason | None:
         """
@@ -142,6 +103,8 @@ class Asker:
         reply = self.batch.reply(conversation) if self.batch else None
         if reply:  # admitted and paid when it was sent
             self._charge(reply, bill, self._price)
+        elif self.is_spent:
+            return None
         elif not self.ledger.admit():
             self._end_of("the run has had its conversations")
             return None
@@ -206,7 +169,7 @@ class Asker:
     def paid_call(self, message: str, mode: OutputMode, max_tokens: int, bill: Bill) -> Reply | None:
         """Make one call within budget and quota, again while the model is busy; None when this run cannot have it."""
         input_tokens = self._instruction_tokens + estimated_tokens(message)
-        most_micro_usd = self._most_micro_usd(message, max_tokens)
+        most_micro_usd = self.spread.most_micro_usd(self._instruction_bytes + len(message.encode()), max_tokens)
         deadline, busy, refused_by = self.clock.monotonic() + PATIENCE_S, 0, set[Lane]()
         while self.clock.monotonic() < deadline:
             if self.is_spent or bill.calls >= MAX_CALLS:
@@ -251,40 +214,12 @@ class Asker:
             raise ModelBusy(f"the model has answered no call for {PATIENCE_S:.0f} s: this task goes on in its next try")
         return None
 
-    def _most_micro_usd(self, message: str, max_tokens: int) -> int:
-        """Return the most that a call can cost: a token is at least a byte, and a cached prefix is dear to write."""
-        tokens = self._instruction_bytes + len(message.encode())
-        usages = Usage(tokens, max_tokens), Usage(cache_write_tokens=tokens, output_tokens=max_tokens)
-        return max(cost_micro_usd(usage, lane.price) for usage in usages for lane in self.spread.lanes)
-
     def _charge(self, reply: Reply, bill: Bill, price: Price) -> int:
-        usage = reply.usage
-        paid = cost_micro_usd(usage, price, is_batch=reply.is_batch)
-        uncached = Usage(usage.all_input_tokens, usage.output_tokens)
-        bill.attempts += 1
-        bill.input_tokens += uncached.input_tokens
-        bill.output_tokens += usage.output_tokens
-        bill.cache_read_tokens += usage.cache_read_tokens
-        bill.cache_write_tokens += usage.cache_write_tokens
-        bill.cost_micro_usd += paid
-        bill.saved_micro_usd += cost_micro_usd(uncached, price, is_batch=reply.is_batch) - paid
-        bill.answered_by = reply.answered_by
-        self._count_answer(reply)
-        return paid
-
-    def _count_answer(self, reply: Reply) -> None:
-        """Count an answer; say so once when a cache that should work does not, since Bedrock never does."""
+        """Put an answer on the bill and return what it cost."""
+        self._cache.see(reply)
         with self._lock:
             self._answered += 1
-            self._answered_live += not reply.is_batch
-            self._read_from_cache += reply.usage.cache_read_tokens
-            is_idle = self._answered_live == ANSWERS_TO_A_READ + 1 and not self._read_from_cache
-        if is_idle and self.model.cache_min_tokens:
-            log.warning(
-                "nothing was read from the prompt cache in %d answers: the instructions have about %d tokens, and "
-                "the model caches from %d on",
-                *(self._answered_live, self._instruction_tokens, self.model.cache_min_tokens),
-            )
+        return bill.add(reply, price)
 
     def _may_repeat(self, bill: Bill) -> bool:
         """Count a lost reply; True when the call may be made once more, though it may have been paid."""

@@ -152,6 +152,11 @@ class BatchReplies:
         return reply
 
     @property
+    def is_used_up(self) -> bool:
+        """Whether every answer that there is was used."""
+        return len(self._used) == len(self.replies)
+
+    @property
     def told(self) -> str:
         """What became of the answers, in one line."""
         unused = len(self.replies) - len(self._used)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.asking import Asker, Batch, Bill, Clock, Judge, Ledger
+from chatcensus.asking import Asker, Batch, Ledger
+from chatcensus.bill import Bill
+from chatcensus.clock import Clock
 from chatcensus.conversation import estimated_tokens
 from chatcensus.crew import Crew, Threads
 from chatcensus.errors import NoRoom, StoreBusy
@@ -22,7 +24,7 @@ from chatcensus.evaluation import Evaluation, evaluation_key, of_previous, pseud
 from chatcensus.job import Job
 from chatcensus.mapping import Stored
 from chatcensus.selection import Found, Selection
-from chatcensus.spreading import Spread, Way
+from chatcensus.spreading import Judge, Spread, Way
 from chatcensus.tally import Outcome, Tally
 
 log = logging.getLogger(__name__)
@@ -33,11 +35,6 @@ RENEW_EVERY_S = 1.0
 LAST_CALLS_S, LEAST_SHARE = 2.0, 0.02
 # A paid answer is held so long for its write; the table would have to be away for longer to lose it.
 HOLD_S, HOLD_PAUSE_S, HOLD_PAUSE_CAP_S = 1800.0, 0.2, 20.0
-# What the tally sums up of each bill, besides the calls.
-_BILLED = (
-    *("possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"),
-    *("cache_read_tokens", "cache_write_tokens", "saved_micro_usd"),
-)
 
 
 class Store(Protocol):
@@ -123,14 +120,15 @@ class Census:
         self._renew()
         self._tell()
         for ended in self._judge_all():
-            self._count(ended)
+            self.tally.count(ended.outcome, ended.reason, ended.bill)
             if self.clock.monotonic() - last_line >= PROGRESS_EVERY_S:
                 last_line = self.clock.monotonic()
-                log.info("%s", self._progress(last_line - started))
+                log.info("%s", self.tally.progress(self.job.name, self.job.expected, last_line - started))
                 self._tell()
         self.tally.skipped.update(self.store.skipped)
         self.tally.check()
-        log.info("%s done", self._progress(self.clock.monotonic() - started))
+        seconds = self.clock.monotonic() - started
+        log.info("%s done", self.tally.progress(self.job.name, self.job.expected, seconds))
         self._tell(is_done=True)
         return self.tally
 
@@ -173,7 +171,9 @@ class Census:
         yield from self.selection.rest()
 
     def _is_ended(self) -> bool:
-        return self._is_stopped() or self.asker.is_spent
+        """True when nothing more is to be read: not while there are answers that the run has paid for already."""
+        has_answers = self.asker.batch is not None and not self.asker.batch.is_used_up
+        return self._is_stopped() or (self.asker.is_spent and not has_answers)
 
     def _finished(self, crew: Crew, running: set[Future[_Ended]]) -> Iterator[_Ended]:
         done = crew.first_done(running, RENEW_EVERY_S)
@@ -272,34 +272,7 @@ class Census:
             previous=of_previous(found.previous) if found.previous else None,
         )
 
-    def _count(self, ended: _Ended) -> None:
-        self.tally.outcomes[ended.outcome] += 1
-        if ended.reason:
-            self.tally.reasons[ended.reason] += 1
-        self.tally.calls += ended.bill.attempts
-        for name in _BILLED:
-            setattr(self.tally, name, getattr(self.tally, name) + getattr(ended.bill, name))
-
     def _tell(self, *, is_done: bool = False) -> None:
         """Tell how far it is, unless another task has the segment: then what is told of it is that one's."""
         if self.tell and not self._is_lost:
             self.tell(self.tally, is_done)
-
-    def _progress(self, seconds: float) -> str:
-        tally, ended = self.tally, sum(self.tally.outcomes.values())
-        left = max(0, self.job.expected - ended)
-        eta = f"{seconds / ended * left:.0f}s" if ended and left else "0s"
-        return (
-            f"{self.job.name} {ended}/{max(self.job.expected, tally.read)} "
-            f"evaluated={tally.outcomes[Outcome.EVALUATED]} already={tally.outcomes[Outcome.ALREADY_EVALUATED]} "
-            f"quarantined={tally.outcomes[Outcome.QUARANTINED]} pending={tally.outcomes[Outcome.LEFT_PENDING]} "
-            f"429={tally.throttled} usd={tally.cost_micro_usd / 1e6:.4f}{self._cached()} eta={eta}"
-        )
-
-    def _cached(self) -> str:
-        """Return what part of the input was read from the prompt cache and what that has saved, where there is one."""
-        tally = self.tally
-        if not (tally.cache_read_tokens or tally.cache_write_tokens):
-            return ""
-        part = tally.cache_read_tokens / tally.input_tokens
-        return f" cached={part:.0%} saved={tally.saved_micro_usd / 1e6:.4f}"

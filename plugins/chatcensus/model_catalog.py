@@ -115,4 +115,7 @@ class ModelCatalog(BaseModel):
         if found:
             raise SetupError(f"model {model_id!r} is there to be compared with, and cannot be called: choose another")
         known = ", ".join(model.model_id for model in self.models if model.is_invocable)
-        raise SetupError(f"model {model_id!r} is not in include/prompts/models.yaml, which has: {known}")
+        raise SetupError(
+            f"model {model_id!r} is not in include/prompts/models.yaml, which has: {known}; another one, by its ARN "
+            "too, needs an entry"
+        )

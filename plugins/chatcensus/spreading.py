@@ -11,16 +11,14 @@ import math
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Protocol, Self
 
 from chatcensus.answer import Reply
+from chatcensus.clock import Clock
 from chatcensus.errors import ChatCensusError, ModelBusy, ReplyLost, Throttled
 from chatcensus.model_catalog import Model, OutputMode
 from chatcensus.pacing import LOOK_AGAIN_S, Pacer, Quota, Ticket
-from chatcensus.pricing import Price
-
-if TYPE_CHECKING:
-    from chatcensus.asking import Clock, Judge
+from chatcensus.pricing import Price, Usage, cost_micro_usd
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +26,19 @@ log = logging.getLogger(__name__)
 WARM_UP_S, _LOOK_FOR_WARMTH_S = 10.0, 0.1
 
 
+class Judge(Protocol):
+    """The model."""
+
+    def ask(self, instructions: str, message: str, mode: OutputMode, max_tokens: int) -> Reply:
+        """Make one paid call. Errors: those of `errors.py` that speak of a call, a reply, a request or a quota."""
+
+
 @dataclass(frozen=True)
 class Way:
     """One place where the run's model can be called: who calls it there, at which price, within which quota."""
 
     name: str
-    judge: "Judge"
+    judge: Judge
     model: Model
     quota: Quota
 
@@ -41,9 +46,15 @@ class Way:
 class Lane:
     """One way while it is in use: its pace, its price, and whether its cache is filled. *Spread* keeps it in order."""
 
-    def __init__(self, name: str, judge: "Judge", pacer: Pacer, price: Price, *, is_warm: bool = True) -> None:
+    def __init__(self, name: str, judge: Judge, pacer: Pacer, price: Price, *, is_warm: bool = True) -> None:
         self.name, self.judge, self.pacer, self.price = name, judge, pacer, price
         self._is_warm, self._warm_at = is_warm, -math.inf
+        self._under_way, self._lock = 0, threading.Lock()
+
+    @property
+    def load(self) -> float:
+        """How many calls are under way for each that the quota lets in; a route that answers slowly has many."""
+        return self._under_way / self.pacer.quota.requests_per_minute
 
     def wait_s(self) -> float:
         """Return in how many seconds a call may begin here; 0 or less: now."""
@@ -58,6 +69,8 @@ class Lane:
             now = self.pacer.monotonic()
             self._is_warm = self._warm_at > -math.inf  # its time is over: nobody waits for it any longer
             self._warm_at = now + WARM_UP_S
+        with self._lock:
+            self._under_way += 1
         return self.pacer.begin(tokens)
 
     def ask(self, instructions: str, message: str, mode: OutputMode, max_tokens: int, ticket: Ticket) -> Reply:
@@ -79,6 +92,8 @@ class Lane:
             self.pacer.unused(ticket)
             raise
         finally:
+            with self._lock:
+                self._under_way -= 1
             self._is_warm |= is_answered
             self._warm_at = -math.inf  # answered: all may go; not answered: the next call is the first one
         usage = reply.usage
@@ -96,7 +111,7 @@ class Spread:
         self._begun = self._waiting = 0
 
     @classmethod
-    def over(cls, ways: Sequence[Way], clock: "Clock", instruction_tokens: float) -> Self:
+    def over(cls, ways: Sequence[Way], clock: Clock, instruction_tokens: float) -> Self:
         """Return the spread over *ways*, at the prices of today. Errors: SetupError when a model has none."""
         return cls(
             Lane(
@@ -156,8 +171,14 @@ class Spread:
         others = {lane: wait_s for lane, wait_s in waits.items() if lane not in refused_by}
         if others and min(others.values()) <= LOOK_AGAIN_S:
             waits = others
-        lane = min(waits, key=waits.__getitem__)
+        # Of those that are free now, the one with the least to do: a slow one would get hold of all calls in flight.
+        lane = min(waits, key=lambda each: (max(0.0, waits[each]), each.load, waits[each]))
         return lane, waits[lane]
+
+    def most_micro_usd(self, input_bytes: int, max_tokens: int) -> int:
+        """Return the most that a call can cost: a token is at least a byte, and a cached prefix is dear to write."""
+        plain, written = Usage(input_bytes, max_tokens), Usage(cache_write_tokens=input_bytes, output_tokens=max_tokens)
+        return max(cost_micro_usd(usage, lane.price) for usage in (plain, written) for lane in self.lanes)
 
     def close(self, lane: Lane, why: ChatCensusError) -> bool:
         """Send no more calls to *lane*; False when no other is left to send them to."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from chatcensus.answer import Reason
+from chatcensus.bill import Bill
 from chatcensus.errors import SnapshotIncomplete
 
 
@@ -21,10 +23,12 @@ class Outcome(StrEnum):
 
 
 _COUNTS = ("outcomes", "reasons", "skipped")
-_SUMS = (
-    *("read", "calls", "possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"),
-    *("due", "forecast_micro_usd", "cache_read_tokens", "cache_write_tokens", "saved_micro_usd"),
+# Of each bill, besides its answers.
+_BILLED = (
+    *("possibly_paid", "throttled", "input_tokens", "output_tokens", "cost_micro_usd"),
+    *("cache_read_tokens", "cache_write_tokens", "saved_micro_usd"),
 )
+_SUMS = ("read", "calls", "due", "forecast_micro_usd", *_BILLED)
 
 
 @dataclass
@@ -59,6 +63,34 @@ class Tally:
     def written(self) -> int:
         """How many evaluations were written to the table, quarantines included."""
         return self.outcomes[Outcome.EVALUATED] + self.outcomes[Outcome.QUARANTINED]
+
+    def count(self, outcome: Outcome, reason: Reason | None, bill: Bill) -> None:
+        """Count how one conversation ended, and what it has cost."""
+        self.outcomes[outcome] += 1
+        if reason:
+            self.reasons[reason] += 1
+        self.calls += bill.attempts
+        for name in _BILLED:
+            setattr(self, name, getattr(self, name) + getattr(bill, name))
+
+    def progress(self, name: str, expected: int, seconds: float) -> str:
+        """Return in one line how far a segment of about *expected* conversations has come in so many seconds."""
+        ended = sum(self.outcomes.values())
+        left = max(0, expected - ended)
+        eta = f"{seconds / ended * left:.0f}s" if ended and left else "0s"
+        return (
+            f"{name} {ended}/{max(expected, self.read)} "
+            f"evaluated={self.outcomes[Outcome.EVALUATED]} already={self.outcomes[Outcome.ALREADY_EVALUATED]} "
+            f"quarantined={self.outcomes[Outcome.QUARANTINED]} pending={self.outcomes[Outcome.LEFT_PENDING]} "
+            f"429={self.throttled} usd={self.cost_micro_usd / 1e6:.4f}{self._cached()} eta={eta}"
+        )
+
+    def _cached(self) -> str:
+        """Return what part of the input was read from the prompt cache and what that has saved, where there is one."""
+        if not (self.cache_read_tokens or self.cache_write_tokens):
+            return ""
+        part = self.cache_read_tokens / self.input_tokens
+        return f" cached={part:.0%} saved={self.saved_micro_usd / 1e6:.4f}"
 
     def check(self) -> None:
         """Raise SnapshotIncomplete with both numbers unless the outcomes add up to what was read."""

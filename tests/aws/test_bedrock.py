@@ -18,8 +18,10 @@ from botocore import exceptions as sdk
 from botocore.config import Config
 
 from chatcensus.answer import Judgement, Reason, read_answer
-from chatcensus.asking import Asker, Bill, Clock
+from chatcensus.asking import Asker
 from chatcensus.aws.bedrock import BedrockJudge, client_config
+from chatcensus.bill import Bill
+from chatcensus.clock import Clock
 from chatcensus.conversation import Conversation, Turn, transcript
 from chatcensus.errors import (
     ChatCensusError,

@@ -102,6 +102,17 @@ def test_the_credentials_of_a_role_are_renewed_before_they_end(monkeypatch):
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_nobody_enters_a_role_without_credentials_of_his_own(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(SetupError, match=f"no credentials to enter '{ROLE}' with"):
+        assumed(boto3.session.Session(region_name=REGION), ROLE)
+
+
 class NoEntry(BaseHTTPRequestHandler):
     """An STS that lets nobody in."""
 

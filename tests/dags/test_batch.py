@@ -16,12 +16,12 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from chatcensus.aws import due
 from chatcensus.aws.batch_files import RecordFiles
 from chatcensus.aws.batch_ledger import BatchLedger, Round
 from chatcensus.aws.ledger import Ledger
 from chatcensus.errors import SetupError, StoreBusy
 from chatcensus.interval import Window
-from chatcensus.operators import submit
 from chatcensus.operators.aws_client import CONNECTION, aws_client
 from chatcensus.operators.classify import ClassifySegmentOperator
 from chatcensus.operators.settle import SettleRunOperator
@@ -89,7 +89,7 @@ class Run:
         return self.look()
 
     def look(self) -> bool:
-        operator = AwaitBatchOperator(task_id="wait", control_table=CONTROL_TABLE, model=MODEL, models=MODELS)
+        operator = AwaitBatchOperator(task_id="wait", control_table=CONTROL_TABLE, models=MODELS)
         return bool(operator.poke(self._context("wait")))
 
     def classify(self) -> Counter[str]:
@@ -97,8 +97,8 @@ class Run:
         self.tallies = []
         for index, segment in enumerate(self.segments):
             operator = ClassifySegmentOperator(
-                task_id="classify", segment=segment, taxonomy=INCLUDE / "prompts/taxonomy.yaml", in_flight="8",
-                **self._judging(),
+                task_id="classify", segment=segment, taxonomy=INCLUDE / "prompts/taxonomy.yaml",
+                in_flight=self.params.get("in_flight", "8"), **self._judging(),
             )  # fmt: skip
             self.tallies.append(operator.execute(self._context("classify", index)))
         return sum((Counter(tally["outcomes"]) for tally in self.tallies), Counter[str]())
@@ -119,7 +119,7 @@ class Run:
         return {
             "table": TABLE,
             "control_table": CONTROL_TABLE,
-            "model": MODEL,
+            "model": self.params.get("model", MODEL),
             "mapping": INCLUDE / "table.yaml",
             "models": MODELS,
             "instructions": self.params.get("instructions", "Judge it."),
@@ -198,6 +198,13 @@ def lines(aws: LocalAwsForTests, folder: str, end: str) -> list[dict[str, Any]]:
 def bill(aws: LocalAwsForTests) -> int:
     """What all answers of all jobs have cost, reckoned from the files alone, at half of 1.10 and 5.50 USD."""
     usages = [line["modelOutput"]["usage"] for line in lines(aws, "answers", ".jsonl.out") if "modelOutput" in line]
+    return sum(math.ceil(0.55 * usage["inputTokens"] + 2.75 * usage["outputTokens"]) for usage in usages)
+
+
+def bill_of(aws: LocalAwsForTests, key: str) -> int:
+    """What the answers that can be read in one file have cost."""
+    text = aws.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read().decode().splitlines()
+    usages = [json.loads(line)["modelOutput"]["usage"] for line in text if not line.startswith("torn")]
     return sum(math.ceil(0.55 * usage["inputTokens"] + 2.75 * usage["outputTokens"]) for usage in usages)
 
 
@@ -426,13 +433,15 @@ def test_what_a_job_has_not_answered_is_asked_by_realtime_and_the_money_adds_up(
     assert CANARY not in "".join(capfd.readouterr())
 
 
-def test_at_the_deadline_the_job_is_stopped_and_the_run_goes_on(run: Run, aws: LocalAwsForTests) -> None:
+def test_at_the_deadline_the_job_is_stopped_and_the_run_goes_on(run: Run, aws: LocalAwsForTests, caplog: Any) -> None:
     aws._aws._services.jobs._step_s = 0.2
     run.params["deadline_hours"] = "0"
     run.submit()
 
     assert not run.look()
+    run.look()
     assert run.wait()
+    assert caplog.text.count("is stopped, and what it has answered is used") == 1
 
     assert [job["status"] for job in jobs(aws)] == ["Stopped"]
     assert run.classify() == {"evaluated": 24}
@@ -463,6 +472,155 @@ def test_an_invalid_answer_is_asked_again_by_realtime_at_its_price(run: Run, aws
     assert (found["c007"]["attempts"], found["c008"]["attempts"]) == (2, 1)
     assert run.spent() == sum(int(each["cost_micro_usd"]) for each in found.values())
     assert found["c007"]["cost_micro_usd"] > 2 * found["c008"]["cost_micro_usd"]
+
+
+# What happens between submit and classify
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"instructions": "Judge it anew."}, {"model": "global.anthropic.claude-haiku-4-5-20251001-v1:0"}],
+    ids=["prompt", "model"],
+)
+def test_answers_to_another_prompt_or_of_another_model_are_not_paid_for_a_second_time_unless_that_is_asked(
+    run: Run, aws: LocalAwsForTests, changed: dict[str, str]
+) -> None:
+    run.submit()
+    before, run.params = run.params, run.params | changed
+    assert run.wait()
+    assert run.spent() == bill(aws)
+
+    with pytest.raises(AirflowFailException, match=r"were asked by model .* now: put them back and clear this task"):
+        run.classify()
+
+    assert calls(aws) == 0
+    run.params = before
+    assert run.classify() == {"evaluated": 24}
+    assert (calls(aws), run.spent()) == (0, bill(aws))
+
+
+def test_a_submit_that_is_cleared_after_the_prompt_has_changed_sends_all_of_it_anew(
+    run: Run, aws: LocalAwsForTests
+) -> None:
+    run.submit()
+    run.wait()
+    run.params["instructions"] = "Judge it anew."
+
+    run.submit()
+    run.wait()
+
+    assert run.classify() == {"evaluated": 24}
+    assert (len(jobs(aws)), calls(aws), run.spent()) == (2, 0, bill(aws))
+
+
+@pytest.mark.parametrize(
+    "limit", [{"max_usd": "0.000001"}, {"max_conversations": "24"}], ids=["money", "conversations"]
+)
+def test_answers_that_are_paid_are_used_though_the_run_may_ask_no_more(
+    run: Run, aws: LocalAwsForTests, limit: dict[str, str]
+) -> None:
+    run.params |= {"in_flight": "1", "max_conversations": limit.get("max_conversations", "0")}
+    run.submit()
+    run.wait()
+    [first, *_] = aws.client("dynamodb").scan(TableName=TABLE)["Items"]
+    put(aws, [int(first["conversation_id"]["S"][1:])], text="And in SQL?")
+    run.params |= limit
+
+    assert run.classify() == {"evaluated": 23, "left_pending": 1}
+    assert (calls(aws), run.spent()) == (0, bill(aws))
+
+
+def test_what_bedrock_has_counted_beyond_the_answers_is_taken_as_paid(run: Run, aws: LocalAwsForTests) -> None:
+    run.submit()
+    aws._aws._services.jobs.wait()
+    [key] = [key for key in objects(aws, "answers") if key.endswith(".jsonl.out") and "manifest" not in key]
+    whole, s3 = bill(aws), aws.client("s3")
+    body = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"torn" + body)
+
+    assert run.look()
+
+    assert whole - 24 <= run.spent() <= whole  # each answer alone is rounded up
+    assert run.spent() > bill_of(aws, key)
+
+
+def test_a_job_that_nobody_knows_of_keeps_wait_from_settling(run: Run, aws: LocalAwsForTests) -> None:
+    with dying("bedrock", "after-call", "CreateModelInvocationJob"):
+        run.submit()
+
+    with pytest.raises(AirflowFailException, match="1 of 1 batch jobs may or may not be there: clear submit"):
+        run.wait()
+
+    run.submit()
+    assert run.wait()
+    assert run.spent() == bill(aws)
+
+
+def test_a_round_that_an_earlier_try_has_asked_for_is_not_undone(run: Run, aws: LocalAwsForTests) -> None:
+    with dying("bedrock", "after-call", "CreateModelInvocationJob"):
+        run.submit()
+
+    with pytest.raises(AirflowFailException, match="AccessDeniedException"):
+        run.submit(role="arn:aws:iam::210987654321:role/theirs")
+
+    [round_] = run.rounds()
+    assert run.spent() == round_.reserved_micro_usd > 0
+    run.submit()
+    assert run.wait()
+    assert (len(jobs(aws)), run.spent()) == (1, bill(aws))
+
+
+def test_a_second_round_that_is_refused_leaves_the_answers_of_the_first_to_this_run(
+    run: Run, aws: LocalAwsForTests
+) -> None:
+    run.submit()
+    run.wait()
+    put(aws, range(24, 40))
+
+    with pytest.raises(AirflowFailException, match="AccessDeniedException"):
+        run.submit(role="arn:aws:iam::210987654321:role/theirs")
+
+    with pytest.raises(AirflowFailException, match="chat_census/night"):
+        Run(aws, "other").submit()
+    assert run.classify() == {"evaluated": 40}
+    assert calls(aws) == 16
+
+
+def test_an_older_try_that_finds_no_money_left_does_not_end_the_turn_of_the_newer_one(
+    run: Run, aws: LocalAwsForTests
+) -> None:
+    newer, has_begun = Run(aws), list[bool]()
+
+    def begin(**_: Any) -> None:
+        if not has_begun:
+            has_begun.append(True)
+            newer.tries["submit"] = 5
+            newer.submit()
+
+    events = aws_client("s3", CONNECTION).meta.events
+    events.register("after-call.s3.PutObject", begin)
+    try:
+        run.submit()
+    finally:
+        events.unregister("after-call.s3.PutObject", begin)
+
+    assert len(jobs(aws)) == 1
+    with pytest.raises(AirflowFailException, match="chat_census/night"):
+        Run(aws, "other").submit()
+
+
+def test_a_segment_that_begins_late_keeps_the_turn_while_it_uses_its_answers(run: Run) -> None:
+    run.submit()
+    run.wait()
+    turn = BatchLedger(run.ledger()).turn
+    turn.take(TABLE, hours=0.01)
+
+    run.classify()
+
+    assert turn.check(TABLE) > (datetime.now(UTC) + timedelta(hours=6)).isoformat()
+    turn.take(TABLE, hours=30)
+    run.classify()
+    assert turn.check(TABLE) > (datetime.now(UTC) + timedelta(hours=29)).isoformat()
 
 
 # The table goes on meanwhile
@@ -572,7 +730,7 @@ def test_a_submit_whose_segment_went_to_another_run_sends_nothing_of_it(
             TableName=CONTROL_TABLE, Key={"pk": {"S": f"claim#{TABLE}"}, "sk": {"S": "0/1"}}
         )
 
-    monkeypatch.setattr(submit, "_RENEW_EVERY_S", 0.0)
+    monkeypatch.setattr(due, "RENEW_EVERY_S", 0.0)
     events = aws_client("dynamodb", CONNECTION).meta.events
     events.register("after-call.dynamodb.Scan", lose_the_claim)
 
@@ -617,6 +775,12 @@ def test_no_text_leaves_the_residency_by_batch(run: Run, aws: LocalAwsForTests, 
         run.submit(models=models)
 
     assert (objects(aws, "records"), jobs(aws)) == ([], [])
+
+    with dying("bedrock", "before-call", "CreateModelInvocationJob"):
+        run.submit()
+    with pytest.raises(AirflowFailException, match="keeps the texts in 'us'"):  # the round is begun, and its job is not
+        run.submit(models=models)
+    assert jobs(aws) == []
 
 
 # Re-evaluation

@@ -35,8 +35,9 @@ SHOWN = ["shown_pairs", "shown_periods", "shown_series", "shown_values", "told"]
 STATEMENTS = [f"summarise.{table}" for table in (*SHOWN, *TABLES)]
 GATES = sorted(f"check.{path.stem}" for path in (INCLUDE / "sql/gates").glob("*.sql"))
 TASKS = [
-    *("plan", "submit", "wait", "classify", "settle", "export", "register"), *STATEMENTS, "summarise.category_shares", *GATES, "publish",
-]  # fmt: skip
+    *("plan", "submit", "wait", "classify", "settle", "export", "register"),
+    *(*STATEMENTS, "summarise.category_shares", *GATES, "publish"),
+]
 SEGMENT = {
     "name": "segment 1/1 (7)",
     "expected": 7,

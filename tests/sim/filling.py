@@ -11,8 +11,8 @@ from datetime import timedelta
 from random import Random
 
 from chatcensus.answer import Reply
-from chatcensus.asking import Clock
 from chatcensus.census import Census
+from chatcensus.clock import Clock
 from chatcensus.errors import SetupError, Throttled
 from chatcensus.interval import Window
 from chatcensus.job import Job
@@ -78,7 +78,7 @@ def filled(
     rates: Sequence[float],
     count: int,
     *,
-    latency_s: float = 1.5,
+    latencies_s: Sequence[float] = (),
     in_flight: int = 128,
     truly: Sequence[float] = (),
     dies_at: float = math.inf,
@@ -87,13 +87,14 @@ def filled(
     """
     Judge *count* conversations over places with the *rates* (requests a minute), and say how long that took.
 
-    Shape: *truly* are the rates that the places let in, where they are not what the run was told. The last place
-    refuses access from *dies_at* on.
+    Shape: *latencies_s* are how long calls take there, 1.5 s where nobody says so. *truly* are the rates that the
+    places let in, where they are not what the run was told. The last place refuses access from *dies_at* on.
     """
     random = Random(seed)
     scheduler, process, tallies = Scheduler(random), Process("run"), list[Tally]()
     deaths = [math.inf] * (len(rates) - 1) + [dies_at]
-    places = [Place(scheduler, *each) for each in zip(truly or rates, [latency_s] * len(rates), deaths, strict=True)]
+    latencies_s = latencies_s or [1.5] * len(rates)
+    places = [Place(scheduler, *each) for each in zip(truly or rates, latencies_s, deaths, strict=True)]
     clock = Clock(
         now=lambda: NOON + timedelta(seconds=scheduler.now),
         monotonic=lambda: scheduler.now,

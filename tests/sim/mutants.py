@@ -5,7 +5,6 @@ from typing import Any
 from unittest.mock import patch
 
 from chatcensus.answer import Judgement, Reason, Reply, read_answer
-from chatcensus.asking import Asker
 from chatcensus.aws.claims import LEASE_S, WHOLE, SegmentClaim
 from chatcensus.census import Census
 from chatcensus.errors import ModelBusy, ReplyLost, StoreBusy, Throttled
@@ -13,11 +12,12 @@ from chatcensus.evaluation import ATTRIBUTE, stored_evaluation
 from chatcensus.pricing import Usage
 from chatcensus.purse import Purse
 from chatcensus.selection import Selection
+from chatcensus.spreading import Spread
 from chatcensus.tally import Outcome
 from tests.sim.world import SimLedger, SimModel, SimStore
 
 _ask, _hold, _settle, _put_back = SimModel.ask, SegmentClaim._hold, SimLedger.settle, Purse.settle
-_most = Asker._most_micro_usd
+_most = Spread.most_micro_usd
 
 
 def _yes(*_: object) -> bool:
@@ -69,9 +69,8 @@ def _reserve_locally(purse: Purse, micro_usd: int) -> bool:
     return is_there
 
 
-def _reserve_at_the_first_price(asker: Asker, message: str, max_tokens: int) -> int:
-    with patch.object(asker.spread, "lanes", asker.spread.lanes[:1]):
-        return _most(asker, message, max_tokens)
+def _reserve_at_the_first_price(spread: Spread, *call: Any) -> int:
+    return _most(Spread(spread.lanes[:1]), *call)
 
 
 def _take_any(claim: SegmentClaim, until: int, _: str, values: Any = None) -> bool:
@@ -128,7 +127,7 @@ MUTANTS: dict[str, tuple[int, dict[str, Any]]] = {
     "nobody waits for the cache": (100, {"chatcensus.spreading.WARM_UP_S": 0.0}),
     "a dear route reserved at the price of a cheap one": (
         100,
-        {"chatcensus.asking.Asker._most_micro_usd": _reserve_at_the_first_price},
+        {"chatcensus.spreading.Spread.most_micro_usd": _reserve_at_the_first_price},
     ),
     "a k of 4": (500, {"chatcensus.asking.MAX_REASKS": 3}),
 }

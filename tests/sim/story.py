@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
-from chatcensus.asking import Clock
 from chatcensus.census import Census
+from chatcensus.clock import Clock
 from chatcensus.errors import ChatCensusError, SetupError, SnapshotIncomplete
 from chatcensus.evaluation import ATTRIBUTE
 from chatcensus.interval import Window

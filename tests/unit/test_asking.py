@@ -12,8 +12,8 @@ from chatcensus.asking import (
     MAX_CALLS,
     PATIENCE_S,
     Asker,
-    Bill,
 )
+from chatcensus.bill import Bill
 from chatcensus.conversation import Conversation, Turn, estimated_tokens
 from chatcensus.errors import (
     FeatureRefused,

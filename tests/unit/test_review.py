@@ -97,7 +97,8 @@ def test_disputed_is_what_contenders_of_a_trial_gave_different_categories():
     own_text = Drawn(draw="f" * 64, content_hash="0", language="ja")
 
     answers = [
-        {lots[name]: Answer(draw=lots[name], category=said) for name, said in of.items()} for of in (first, second)
+        {lots[name]: Answer(draw=lots[name], content_hash="h", category=said) for name, said in of.items()}
+        for of in (first, second)
     ]
 
     assert disputed([*drawn, own_text], answers) == {"a"}

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from chatcensus.answer import Judgement, Reason
-from chatcensus.asking import Asker, Bill
+from chatcensus.asking import Asker
+from chatcensus.bill import Bill
 from chatcensus.conversation import Conversation, Turn
 from chatcensus.errors import ModelBusy, QuotaExhausted, ReplyLost, SetupError, Throttled
 from chatcensus.model_catalog import Model
@@ -79,6 +80,14 @@ def test_a_route_with_less_quota_than_it_should_have_is_avoided_and_the_other_st
     assert run.seconds <= 1.1 * free_s
     assert len(full.begun) / run.seconds * 60 >= 0.9 * 600
     assert throttled.refused < 0.1 * 900
+
+
+def test_a_route_that_answers_slowly_does_not_get_hold_of_all_calls_in_flight():
+    alone = filled([6000], 600, in_flight=16)
+    beside_a_slow_one = filled([6000, 60], 600, in_flight=16, latencies_s=[1.5, 20])
+
+    assert beside_a_slow_one.tally.outcomes[Outcome.EVALUATED] == 600
+    assert beside_a_slow_one.seconds <= alone.seconds + 20
 
 
 def test_a_route_that_dies_in_the_middle_costs_no_conversation_and_is_called_no_more(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # A file is in memory until it is full; Bedrock takes files of 1 GB, and jobs of 5 GB.
 MAX_FILE_BYTES, MAX_JOB_BYTES = 32 * 2**20, 4 * 2**30
 MANIFEST = "manifest.json.out"
+# The turn is kept so long while a segment uses its answers: it may take the six hours that a task has.
+JUDGING_HOURS = 7
 
 
 def file_name(segment: Segment) -> str:
@@ -90,8 +92,8 @@ class RecordFiles:
 class AnswerFiles:
     """The answers of one run's rounds, each file read line by line, without ever holding the text that it repeats."""
 
-    def __init__(self, s3: "S3Client", rounds: Sequence[Round], model_id: str) -> None:
-        self.s3, self.rounds, self.model_id = s3, rounds, model_id
+    def __init__(self, s3: "S3Client", rounds: Sequence[Round]) -> None:
+        self.s3, self.rounds = s3, rounds
         self._wholes: dict[int, dict[str, Reply]] = {}
 
     def of_segment(self, segment: Segment) -> dict[str, Reply]:
@@ -114,7 +116,7 @@ class AnswerFiles:
         """Yield record id and answer of every record that was answered, of files whose names begin with *name*."""
         for place, job in enumerate(round_.jobs):
             if job.is_made:
-                yield from self._of_folder(round_.bucket, _folder(round_, place, job), name)
+                yield from self._of_folder(round_, _folder(round_, place, job), name)
 
     def manifest(self, round_: Round, place: int) -> Mapping[str, Any]:
         """Return what Bedrock has counted of a job; empty where it has written nothing."""
@@ -124,14 +126,14 @@ class AnswerFiles:
         lines = list(self._lines(round_.bucket, key))
         return lines[0] if lines else {}
 
-    def _of_folder(self, bucket: str, folder: str, name: str) -> Iterator[tuple[str, Reply]]:
-        for key in self._keys(bucket, folder + name):
+    def _of_folder(self, round_: Round, folder: str, name: str) -> Iterator[tuple[str, Reply]]:
+        for key in self._keys(round_.bucket, folder + name):
             if not key.endswith(".jsonl.out"):
                 continue
-            for line in self._lines(bucket, key):
+            for line in self._lines(round_.bucket, key):
                 output, record = line.get("modelOutput"), line.get("recordId")
                 if isinstance(record, str) and isinstance(output, dict) and isinstance(output.get("usage"), dict):
-                    yield record, replace(read_reply(output, "prompt", self.model_id), is_batch=True)
+                    yield record, replace(read_reply(output, "prompt", round_.model), is_batch=True)
 
     def _keys(self, bucket: str, prefix: str) -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -158,11 +160,14 @@ def batch_replies(
     """
     Return the answers that batch inference has brought this run about a segment; None where it has sent nothing.
 
-    Errors: SetupError while another run has sent the conversations of *table*.
+    Errors: SetupError while another run has sent the conversations of *table*, or when this one has sent them by
+    another model or prompt.
     """
     batches = BatchLedger(ledger)
     batches.turn.check(table)
     rounds = batches.rounds()
     if not rounds:
         return None
-    return BatchReplies(AnswerFiles(s3(), rounds, job.model_id).of_segment(segment), job)
+    batches.check_asked_by(job.model_id, job.prompt_version)
+    batches.turn.keep(table, JUDGING_HOURS)
+    return BatchReplies(AnswerFiles(s3(), rounds).of_segment(segment), job)

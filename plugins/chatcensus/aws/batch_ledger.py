@@ -16,8 +16,9 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from chatcensus.aws.batch_turn import BatchTurn
 from chatcensus.aws.ledger import Ledger
+from chatcensus.errors import SetupError
 
-REFUSED = "refused"
+ASKED, REFUSED = "asked", "refused"
 
 _deserialize = TypeDeserializer().deserialize
 _serialize = TypeSerializer().serialize
@@ -26,7 +27,8 @@ _serialize = TypeSerializer().serialize
 @dataclass(frozen=True)
 class BatchJob:
     """
-    One job of a round; *arn* is empty before it was made, and REFUSED when the account may have no more of them.
+    One job of a round; *arn* is empty before Bedrock was asked for it, ASKED while nobody knows what came of that, and
+    REFUSED when the account may have no more of them.
 
     Units: *reserved_micro_usd* is the most that its answers can cost.
     """
@@ -46,11 +48,13 @@ class Round:
     """
     What one try of `submit` has sent: *jobs*, whose records lie below *records* and whose answers below *answers*.
 
-    Shape: *split* is that of the segments, whose numbers name the files. *conversations* were counted as asked about
-    when they were sent, where the run has a limit of them; *hours* is the timeout of the jobs.
+    Shape: *model* is the id that the records are for, *split* that of the segments, whose numbers name the files.
+    *conversations* were counted as asked about when they were sent, where the run has a limit of them; *hours* is the
+    timeout of the jobs.
     """
 
     number: int
+    model: str
     table: str
     bucket: str
     records: str
@@ -75,7 +79,9 @@ class Round:
     def from_dict(cls, row: Mapping[str, Any]) -> "Round":
         """Return the round that `as_dict` gave, as DynamoDB gives it back."""
         jobs = (BatchJob(int(job["records"]), int(job["reserved_micro_usd"]), job["arn"]) for job in row["jobs"])
-        plain: dict[str, Any] = {name: row[name] for name in ("table", "bucket", "records", "answers", "split")}
+        plain: dict[str, Any] = {
+            name: row[name] for name in ("model", "table", "bucket", "records", "answers", "split")
+        }
         plain |= {name: int(row[name]) for name in ("number", "conversations", "hours")}
         deadline = datetime.fromisoformat(row["deadline"])
         return cls(**plain, deadline=deadline, jobs=tuple(jobs), is_settled=row["is_settled"])
@@ -92,11 +98,11 @@ class BatchLedger:
         self.client, self.control_table, self.run_id = ledger.client, ledger.control_table, ledger.run_id
         self.max_micro_usd, self.max_conversations = ledger.max_micro_usd, ledger.max_conversations
         self.turn = BatchTurn(self.client, self.control_table, self.run_id)
-        self._run = ledger.run
+        self._ledger = ledger
 
     def left(self) -> tuple[int, int]:
         """Return how many micro-USD and how many conversations the run may still send."""
-        row = self._run()
+        row = self._ledger.run()
         money = self.max_micro_usd - int(row.get("spent_micro_usd", 0))
         begun = self.max_conversations - int(row.get("conversations", 0))
         return max(0, money), max(0, begun) if self.max_conversations else 2**62
@@ -111,6 +117,21 @@ class BatchLedger:
         )
         rows = [{name: _deserialize(value) for name, value in item.items()} for page in pages for item in page["Items"]]
         return [Round.from_dict(row) for row in rows]
+
+    def ask_by(self, model: str, prompt_version: str) -> None:
+        """Remember by what `submit` has decided to ask; answers to anything else stay unused."""
+        self._ledger.record(batch_model=model, batch_prompt_version=prompt_version)
+
+    def check_asked_by(self, model: str, prompt_version: str) -> None:
+        """Raise SetupError where the records were sent by another model or prompt: both would be paid for."""
+        row = self._ledger.run()
+        sent = row.get("batch_model"), row.get("batch_prompt_version")
+        if sent != (model, prompt_version):
+            raise SetupError(
+                f"the batch jobs of this run were asked by model {sent[0]!r} and prompt {sent[1]!r}, which are "
+                f"{model!r} and {prompt_version!r} now: put them back and clear this task, and the answers are used; "
+                "or clear submit, and what is due is asked and paid for anew"
+            )
 
     def end_turns(self) -> None:
         """Let the next run have the turn of what this one's rounds were about."""
@@ -147,7 +168,7 @@ class BatchLedger:
         return failed is None
 
     def made(self, round_: Round, place: int, arn: str) -> None:
-        """Remember that the job at *place* of the round's jobs was made, or REFUSED."""
+        """Remember that the job at *place* of the round's jobs was made, or is ASKED for, or REFUSED."""
         name = f"batch#{round_.number:04d}"
         self.client.update_item(**self._update(name, f"SET jobs[{place}].arn = :arn", {":arn": arn}))
 

@@ -2,8 +2,6 @@
 
 import math
 import secrets
-import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,14 +9,14 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
-from chatcensus.aws.batch_files import AnswerFiles, RecordFiles, file_name
+from chatcensus.aws.batch_files import JUDGING_HOURS, AnswerFiles, RecordFiles, file_name
 from chatcensus.aws.batch_inference import BatchInference, run_digest
 from chatcensus.aws.batch_ledger import BatchLedger, Round
 from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
+from chatcensus.aws.due import due
 from chatcensus.batch import LEAST_HOURS, choose, record
 from chatcensus.conversation import estimated_tokens
-from chatcensus.errors import StoreBusy
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
 from chatcensus.job import Job
@@ -27,15 +25,13 @@ from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.aws_client import CONNECTION, airflow_errors, aws_client, run_ledger
 from chatcensus.pacing import Quota
 from chatcensus.partition import Segment
-from chatcensus.pricing import micro_usd
+from chatcensus.pricing import Price, micro_usd
 from chatcensus.reevaluation import Where
 from chatcensus.routes import permitted, read_routes
-from chatcensus.selection import Found, Selection
+from chatcensus.selection import Found
 from chatcensus.taxonomy import Taxonomy
 
-# The turn is kept while the table is read, and, beyond the timeout of the jobs, while `classify` uses their answers.
-_READING_HOURS, _JUDGING_HOURS = 6, 6
-_RENEW_EVERY_S = 20.0
+_READING_HOURS = 6  # the turn is kept so long while the table is read
 
 
 class SubmitBatchOperator(BaseOperator):
@@ -120,45 +116,45 @@ class SubmitBatchOperator(BaseOperator):
             limits = micro_usd(self.max_usd), int(self.max_conversations)
             ledger = BatchLedger(run_ledger(context, self.control_table, self.aws_conn_id, *limits))
             ledger.turn.check(self.table)
-            job, rounds = self._job(context), ledger.rounds()
-            price = job.model.price(datetime.now(UTC).date())
+            rounds = ledger.rounds()
             is_open = bool(rounds) and not rounds[-1].is_settled
-            round_ = rounds[-1] if is_open else self._new_round(context, job, ledger, rounds)
+            round_ = rounds[-1] if is_open else self._new_round(context, ledger, rounds)
             if round_:
-                bedrock = aws_client("bedrock", self.aws_conn_id)
-                BatchInference(bedrock, ledger, job.model, price).make(round_, self.role)
+                model = read_yaml(self.models, ModelCatalog).model(round_.model)
+                bedrock, residency = aws_client("bedrock", self.aws_conn_id), read_routes(self.models).residency
+                BatchInference(bedrock, ledger, model).make(round_, self.role, residency)
 
-    def _new_round(self, context: Context, job: Job, ledger: BatchLedger, rounds: Sequence[Round]) -> Round | None:
+    def _new_round(self, context: Context, ledger: BatchLedger, rounds: Sequence[Round]) -> Round | None:
         """Choose, and write and begin a round of what is due; None when nothing is to be sent."""
+        job = self._job(context)
         price = job.model.price(datetime.now(UTC).date())
         forecast = context["ti"].xcom_pull(task_ids="plan", key="forecast") if self.mode == "auto" else {}
         tokens = estimated_tokens(self.instructions)
         choice = choose(self.mode, job.model, price, forecast, tokens, float(self.deadline_hours), self.role)
         self.log.info("%s: %s", "batch" if choice.is_batch else "realtime", choice.why)
+        if rounds or choice.is_batch:
+            ledger.ask_by(job.model_id, job.prompt_version)
         if not choice.is_batch:
             return None
-        s3 = aws_client("s3", self.aws_conn_id)
-        permitted(job.model, s3.meta.region_name, read_routes(self.models).residency)
-        ledger.turn.take(self.table, _READING_HOURS)
-        is_needed = bool(rounds)  # the answers of an earlier round may wait for `classify`
+        bedrock = aws_client("bedrock", self.aws_conn_id)
+        permitted(job.model, bedrock.meta.region_name, read_routes(self.models).residency)
+        until = ledger.turn.take(self.table, _READING_HOURS)
+        made, is_needed = None, bool(rounds)  # the answers of an earlier round may wait for `classify`
         try:
-            made, is_needed = self._written(context, job, ledger, rounds)
-            if made and not ledger.begin(made, made.hours + _JUDGING_HOURS):
-                self.log.warning("nothing is sent: what the run may still spend or ask has gone elsewhere meanwhile")
-                made, is_needed = None, bool(rounds)
+            files, is_needed = self._written(context, job, ledger, rounds, price)
+            made = self._begun(job, ledger, files, len(rounds))
         finally:
-            if not is_needed:
-                ledger.turn.end(self.table)
+            if not made and not is_needed:
+                ledger.turn.end(self.table, until)
         return made
 
     def _written(
-        self, context: Context, job: Job, ledger: BatchLedger, rounds: Sequence[Round]
-    ) -> tuple[Round | None, bool]:
-        """Write the records of what is due; return their round, if any, and whether the run has answers to come."""
-        s3, price = aws_client("s3", self.aws_conn_id), job.model.price(datetime.now(UTC).date())
-        number, run, answers = len(rounds), run_digest(ledger.run_id), AnswerFiles(s3, rounds, self.model)
-        prefix = f"batch/records/{run}/{number:04d}-{secrets.token_hex(4)}"
-        files, waiting = RecordFiles(s3, self.bucket, prefix, *ledger.left()), 0
+        self, context: Context, job: Job, ledger: BatchLedger, rounds: Sequence[Round], price: Price
+    ) -> tuple[RecordFiles, bool]:
+        """Write the records of what is due; return their files, and whether earlier answers are waited for."""
+        s3, waiting = aws_client("s3", self.aws_conn_id), 0
+        prefix = f"batch/records/{run_digest(ledger.run_id)}/{len(rounds):04d}-{secrets.token_hex(4)}"
+        answers, files = AnswerFiles(s3, rounds), RecordFiles(s3, self.bucket, prefix, *ledger.left())
         for segment in map(Segment.model_validate, self.segments):
             known, name = answers.of_segment(segment), file_name(segment)
             for found in self._due(context, segment, job):
@@ -168,49 +164,46 @@ class SubmitBatchOperator(BaseOperator):
                 elif made:
                     files.add(name, made)
             files.end_file(name)
-        jobs, hours = files.close(), float(self.deadline_hours)
+        jobs = files.close()
         self.log.info(
             "%d records in %d jobs; %d left out (too few for a job, or no budget for the most they can cost); "
             "%d were answered before",
             *(sum(each.records for each in jobs), len(jobs), files.left_out, waiting),
         )
-        if not jobs:
-            return None, waiting > 0
+        return files, waiting > 0
+
+    def _begun(self, job: Job, ledger: BatchLedger, files: RecordFiles, number: int) -> Round | None:
+        """Begin the round of *files*; None where there is nothing in them, or no money left for it."""
+        if not files.jobs:
+            return None
+        hours = float(self.deadline_hours)
         round_ = Round(
             number=number,
+            model=job.model_id,
             table=self.table,
             bucket=self.bucket,
-            records=prefix,
-            answers=f"batch/answers/{run}/{number:04d}",
+            records=files.prefix,
+            answers=f"batch/answers/{run_digest(ledger.run_id)}/{number:04d}",
             split=Segment.model_validate(self.segments[0]).split,
-            conversations=sum(each.records for each in jobs) if int(self.max_conversations) else 0,
+            conversations=sum(each.records for each in files.jobs) if int(self.max_conversations) else 0,
             hours=max(LEAST_HOURS, math.ceil(hours)),
             deadline=datetime.now(UTC) + timedelta(hours=hours),
-            jobs=jobs,
+            jobs=tuple(files.jobs),
         )
-        return round_, True
+        if ledger.begin(round_, round_.hours + JUDGING_HOURS):
+            return round_
+        self.log.warning("nothing is sent: what the run may still spend or ask has gone elsewhere meanwhile")
+        return None
 
     def _due(self, context: Context, segment: Segment, job: Job) -> Iterator[Found]:
-        """Yield what `classify` would ask about now, under the claim that it would have."""
+        """Yield what is due in *segment*."""
         dynamodb, judged = aws_client("dynamodb", self.aws_conn_id), Window.from_dict(segment.window)
         s3 = aws_client("s3", self.aws_conn_id) if job.mapping.body else None
         store = ConversationStore(dynamodb, self.table, job.mapping, segment.read, judged, s3)
-        selection = Selection(job, Counter(), lambda: datetime.now(UTC))
         owner = f"{context['dag'].dag_id}/{context['run_id']}/submit"
         named, attempt = f"{segment.part}/{segment.split}", context["ti"].try_number
         claim = SegmentClaim(dynamodb, self.control_table, self.table, named, self.model, owner, attempt)
-        claim.take(time.sleep)
-        renew_at = time.monotonic() + _RENEW_EVERY_S
-        try:
-            for stored in store.read():
-                if time.monotonic() >= renew_at:
-                    renew_at = time.monotonic() + _RENEW_EVERY_S
-                    if claim.renew(0) is None:
-                        raise StoreBusy(f"{segment.name} was claimed by another run while it was read: try again")
-                yield from (found for found in (selection.take(stored) if stored else ()) if found.is_due)
-            yield from (found for found in selection.rest() if found.is_due)
-        finally:
-            claim.release()
+        return due(store, claim, segment, job)
 
     def _job(self, context: Context) -> Job:
         model = read_yaml(self.models, ModelCatalog).model(self.model)

@@ -31,19 +31,16 @@ class AwaitBatchOperator(BaseSensorOperator):
     A task that is killed stops no job: its next try waits for the same ones.
 
     :param control_table: the table of the ledger (templated)
-    :param model: the model_id that judges (templated)
     :param models: file with the models and their prices
     :param aws_conn_id: the Airflow connection with credentials, role and Region
     """
 
-    template_fields: Sequence[str] = ("control_table", "model")
+    template_fields: Sequence[str] = ("control_table",)
     ui_color = "#dbe9f4"
 
-    def __init__(
-        self, *, control_table: str, model: str, models: Path, aws_conn_id: str = CONNECTION, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, control_table: str, models: Path, aws_conn_id: str = CONNECTION, **kwargs: Any) -> None:
         super().__init__(mode="reschedule", **_LOOKS, **kwargs)
-        self.control_table, self.model, self.models, self.aws_conn_id = control_table, model, models, aws_conn_id
+        self.control_table, self.models, self.aws_conn_id = control_table, models, aws_conn_id
 
     def poke(self, context: Context) -> bool:
         """Return whether there is nothing to wait for any more."""
@@ -52,10 +49,10 @@ class AwaitBatchOperator(BaseSensorOperator):
             rounds, now = ledger.rounds(), datetime.now(UTC)
             if not rounds or rounds[-1].is_settled:
                 return True
-            model = read_yaml(self.models, ModelCatalog).model(self.model)
+            model = read_yaml(self.models, ModelCatalog).model(rounds[-1].model)
             bedrock, s3 = (aws_client(service, self.aws_conn_id) for service in ("bedrock", "s3"))
-            inference = BatchInference(bedrock, ledger, model, model.price(now.date()))
+            inference = BatchInference(bedrock, ledger, model)
             if not inference.has_ended(rounds[-1], now):
                 return False
-            inference.settle(rounds[-1], AnswerFiles(s3, rounds, self.model))
+            inference.settle(rounds[-1], AnswerFiles(s3, rounds), model.last_price(now.date()))
             return True
