@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from chatcensus import publication
+from chatcensus.crosswalk import Crosswalk
 from chatcensus.custody import Counted, Custody, LayerCount, Writes
 from chatcensus.edition import Edition
 from chatcensus.include import read_yaml
@@ -183,6 +184,7 @@ def _published(talk: Sequence[Told], open_week: date, min_users: int, tables: Ma
         tables=tables,
         summaries=SUMMARIES.summaries,
         taxonomy=TAXONOMY,
+        crosswalk=Crosswalk(),
     )
 
 
