@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -31,20 +30,12 @@ class Choice:
     why: str
 
 
-def choose(
-    mode: str,
-    model: Model,
-    price: Price,
-    forecast: Mapping[str, int],
-    instruction_tokens: float,
-    hours: float,
-    role: str,
-) -> Choice:
+def choose(mode: str, model: Model, price: Price, forecast: Mapping[str, Any], hours: float, role: str) -> Choice:
     """
     Return how a run asks: as *mode* says, or, when that is `auto`, by what is cheaper and in time.
 
-    Shape: *forecast* as `plan` makes it, with conversations, input_tokens and output_tokens; *role* is that of the
-    jobs, empty where there is none. Units: the run may wait *hours*.
+    Shape: *forecast* is that of `plan`: its figures are realtime's with its cache, its first model is the run's. *role*
+    is that of the jobs, empty where there is none. Units: the run may wait *hours*.
     Errors: SetupError for mode batch where no job can be.
     """
     if mode == "realtime":
@@ -60,27 +51,16 @@ def choose(
     if hours < LEAST_HOURS:
         return Choice(is_batch=False, why=f"a job may take {LEAST_HOURS} hours, and deadline_hours is {hours:g}")
     if conversations < LEAST_RECORDS:
-        return Choice(is_batch=False, why=f"{conversations} conversations at most, and a job needs {LEAST_RECORDS}")
-    one = Usage(*(math.ceil(forecast[name] / conversations) for name in ("input_tokens", "output_tokens")))
-    batch = conversations * cost_micro_usd(one, price, is_batch=True)
-    realtime = conversations * cost_micro_usd(_cached(one, model, math.floor(instruction_tokens)), price)
-    is_batch = batch < realtime
+        return Choice(is_batch=False, why=f"about {conversations} conversations, and a job needs {LEAST_RECORDS}")
+    batch, realtime = forecast["models"][0]["batch_micro_usd"], forecast["cost_micro_usd"]
     why = f"about {batch / 1e6:.4f} USD by batch, {realtime / 1e6:.4f} USD by realtime with its cache"
-    return Choice(is_batch, why)
+    return Choice(batch < realtime, why)
 
 
 def _obstacle(model: Model, price: Price, role: str) -> str:
     if price.batch is None:
         return f"model {model.model_id!r} takes no batch inference by include/prompts/models.yaml: choose another model"
     return "" if role else "no role for the jobs: set the Variable chatcensus_batch_role"
-
-
-def _cached(one: Usage, model: Model, instruction_tokens: int) -> Usage:
-    """Return the usage of a realtime call whose instructions are read from the cache, where the model caches them."""
-    if not model.cache_min_tokens or instruction_tokens < model.cache_min_tokens:
-        return one
-    cached = min(instruction_tokens, one.input_tokens)
-    return Usage(one.input_tokens - cached, one.output_tokens, cache_read_tokens=cached)
 
 
 def record_id(conversation: Conversation, job: Job) -> str:

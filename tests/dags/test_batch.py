@@ -60,7 +60,7 @@ class Run:
         self.params = {"mode": "batch", "deadline_hours": "24", "max_usd": "5", "max_conversations": "0"} | params
         self.tallies: list[dict[str, Any]] = []
         self.segments = cut(1)
-        self.forecast = {"conversations": 24, "input_tokens": 24 * 900, "output_tokens": 24 * 40}
+        self.forecast = {"conversations": 24, "cost_micro_usd": 24_000, "models": [{"batch_micro_usd": 12_000}]}
 
     def whole(self) -> None:
         """Run all of its tasks."""
@@ -281,7 +281,7 @@ def test_auto_waits_where_that_is_cheaper_and_in_time(aws: LocalAwsForTests) -> 
     assert jobs(aws) == []
 
     auto = Run(aws, "auto", mode="auto")
-    auto.forecast = {"conversations": 100, "input_tokens": 90_000, "output_tokens": 4_000}
+    auto.forecast = {"conversations": 100, "cost_micro_usd": 100_000, "models": [{"batch_micro_usd": 50_000}]}
     auto.submit()
 
     assert len(jobs(aws)) == 1

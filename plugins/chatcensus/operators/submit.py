@@ -16,7 +16,6 @@ from chatcensus.aws.claims import SegmentClaim
 from chatcensus.aws.conversation_store import ConversationStore
 from chatcensus.aws.due import due
 from chatcensus.batch import LEAST_HOURS, choose, record
-from chatcensus.conversation import estimated_tokens
 from chatcensus.include import read_yaml
 from chatcensus.interval import Window
 from chatcensus.job import Job
@@ -129,8 +128,7 @@ class SubmitBatchOperator(BaseOperator):
         job = self._job(context)
         price = job.model.price(datetime.now(UTC).date())
         forecast = context["ti"].xcom_pull(task_ids="plan", key="forecast") if self.mode == "auto" else {}
-        tokens = estimated_tokens(self.instructions)
-        choice = choose(self.mode, job.model, price, forecast, tokens, float(self.deadline_hours), self.role)
+        choice = choose(self.mode, job.model, price, forecast, float(self.deadline_hours), self.role)
         self.log.info("%s: %s", "batch" if choice.is_batch else "realtime", choice.why)
         if rounds or choice.is_batch:
             ledger.ask_by(job.model_id, job.prompt_version)
