@@ -14,14 +14,14 @@ from chatcensus.aws.taxonomy_reviews import CROSSWALK, GATHERED, PROPOSALS, TAXO
 from chatcensus.crosswalk import Crosswalk
 from chatcensus.include import parse_yaml, read_yaml
 from chatcensus.operators.aws_client import airflow_errors
-from chatcensus.operators.taxonomy_task import CROSSWALK_FILE, TAXONOMY_FILE, OfAReview, present
+from chatcensus.operators.taxonomy_task import CROSSWALK_FILE, TAXONOMY_FILE, OfATaxonomyReview, present
 from chatcensus.taxonomy import Taxonomy
 from chatcensus.taxonomy_review import FEWEST, Gathered, Pile, Result, most_new
 from chatcensus.taxonomy_text import adopted
 from chatcensus.trial import as_lines, of_lines
 
 
-class GatherCategoryOperator(OfAReview):
+class GatherCategoryOperator(OfATaxonomyReview):
     """
     Draw the conversations of the category that are read; the same seed and table give the same ones.
 
@@ -29,7 +29,7 @@ class GatherCategoryOperator(OfAReview):
     :param seed: of the draw (templated)
     """
 
-    template_fields: Sequence[str] = (*OfAReview.template_fields, "conversations_most", "seed")
+    template_fields: Sequence[str] = (*OfATaxonomyReview.template_fields, "conversations_most", "seed")
 
     def __init__(self, *, conversations: str | int, seed: str | int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -70,7 +70,7 @@ class GatherCategoryOperator(OfAReview):
         review.write(GATHERED, as_lines(drawn))  # last: where it is, all is
 
 
-class AdoptCategoriesOperator(OfAReview):
+class AdoptCategoriesOperator(OfATaxonomyReview):
     """
     Write the taxonomy and the crosswalk with what was approved to the result bucket; what is in force stays as it is.
 
@@ -78,7 +78,7 @@ class AdoptCategoriesOperator(OfAReview):
     :param timezone: in which the day of the step is
     """
 
-    template_fields: Sequence[str] = (*OfAReview.template_fields, "approved")
+    template_fields: Sequence[str] = (*OfATaxonomyReview.template_fields, "approved")
     template_fields_renderers = {"approved": "json"}  # noqa: RUF012 - as Airflow declares it
 
     def __init__(self, *, approved: Any, timezone: str, **kwargs: Any) -> None:

@@ -25,7 +25,7 @@ from chatcensus.instructions import rendered_instructions
 from chatcensus.judging import Apart, judge
 from chatcensus.model_catalog import ModelCatalog
 from chatcensus.operators.aws_client import airflow_errors, aws_client, model_client, run_ledger
-from chatcensus.operators.taxonomy_task import OfAReview
+from chatcensus.operators.taxonomy_task import OfATaxonomyReview
 from chatcensus.pacing import Quota
 from chatcensus.pricing import micro_usd
 from chatcensus.proposing import Proposer
@@ -35,7 +35,7 @@ from chatcensus.taxonomy import Category, Taxonomy
 from chatcensus.taxonomy_review import Recount, Result, most_new
 
 
-class _AsksTheModel(OfAReview):
+class _AsksTheModel(OfATaxonomyReview):
     """
     What the tasks that call the model share.
 
@@ -47,7 +47,7 @@ class _AsksTheModel(OfAReview):
     """
 
     template_fields: Sequence[str] = (
-        *OfAReview.template_fields,
+        *OfATaxonomyReview.template_fields,
         "control_table",
         "model",
         "max_usd",

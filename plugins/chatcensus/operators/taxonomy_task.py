@@ -20,9 +20,9 @@ from chatcensus.trial import of_lines
 TAXONOMY_FILE, CROSSWALK_FILE = "prompts/taxonomy.yaml", "prompts/crosswalk.yaml"
 
 
-class OfAReview(BaseOperator):
+class OfATaxonomyReview(BaseOperator):
     """
-    What the tasks of a review share.
+    What the tasks of a taxonomy review share.
 
     :param include: the folder with prompts, taxonomy, crosswalk, models and mapping
     :param table: the conversation table (templated)
